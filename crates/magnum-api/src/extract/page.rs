@@ -1,0 +1,136 @@
+//! Query strings: the arguments an endpoint knows (any other is refused), paging and sorting.
+
+use magnum_types::ServiceError;
+use std::collections::BTreeMap;
+use uuid::Uuid;
+
+/// The arguments of a query string; the last value of a repeated name counts.
+#[derive(Debug, Default)]
+pub struct Arguments(BTreeMap<String, String>);
+
+impl Arguments {
+    /// Reads `query`; a name outside of `known` is refused.
+    pub fn read(query: Option<&str>, known: &[&str]) -> Result<Self, ServiceError> {
+        let mut arguments = BTreeMap::new();
+        for (name, value) in url::form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
+            if !known.contains(&name.as_ref()) {
+                return Err(ServiceError::invalid(format!("Unknown argument: {name:?}")));
+            }
+            arguments.insert(name.into_owned(), value.into_owned());
+        }
+        Ok(Self(arguments))
+    }
+
+    /// The value of `name`, unless absent or empty.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str).filter(|value| !value.is_empty())
+    }
+}
+
+/// The names of paging arguments.
+pub const PAGING: &[&str] = &["limit", "marker", "sort_key", "sort_dir"];
+
+/// Which part of a list, in which order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Page {
+    /// At most so many items.
+    pub limit: i64,
+    /// Begin after this one.
+    pub marker: Option<Uuid>,
+    /// Column to sort by.
+    pub sort_key: String,
+    /// Sort downwards.
+    pub descending: bool,
+}
+
+impl From<Page> for magnum_db::Page {
+    fn from(page: Page) -> Self {
+        Self { limit: page.limit, marker: page.marker, sort_key: page.sort_key, descending: page.descending }
+    }
+}
+
+impl Page {
+    /// The page that `arguments` ask for, at most `max_limit` items.
+    pub fn of(arguments: &Arguments, max_limit: i64) -> Result<Self, ServiceError> {
+        let limit = match arguments.get("limit") {
+            None => max_limit,
+            Some(text) => {
+                let limit = text.parse::<i64>().ok().filter(|limit| *limit > 0).ok_or_else(|| {
+                    ServiceError::invalid(format!(
+                        "Invalid value for limit: {text:?}; it must be a positive integer"
+                    ))
+                })?;
+                limit.min(max_limit)
+            }
+        };
+        let marker = arguments
+            .get("marker")
+            .map(|text| {
+                Uuid::parse_str(text).map_err(|_| {
+                    ServiceError::invalid(format!(
+                        "Invalid value for marker: expected a UUID but received {text:?}"
+                    ))
+                })
+            })
+            .transpose()?;
+        let descending = match arguments.get("sort_dir") {
+            None | Some("asc") => false,
+            Some("desc") => true,
+            Some(other) => {
+                return Err(ServiceError::invalid(format!(
+                    "Invalid value for sort_dir: {other:?}; use 'asc' or 'desc'"
+                )));
+            }
+        };
+        let sort_key = arguments.get("sort_key").unwrap_or("id").to_owned();
+        Ok(Self { limit, marker, sort_key, descending })
+    }
+
+    /// The address of the next page, when this one is full (`count` items, the last of them `last`).
+    pub fn next(&self, collection_url: &str, count: usize, last: Option<Uuid>) -> Option<String> {
+        let last = last.filter(|_| i64::try_from(count).is_ok_and(|count| count == self.limit))?;
+        let direction = if self.descending { "desc" } else { "asc" };
+        let sort_key: String = url::form_urlencoded::byte_serialize(self.sort_key.as_bytes()).collect();
+        Some(format!(
+            "{collection_url}?sort_key={sort_key}&sort_dir={direction}&limit={}&marker={last}",
+            self.limit
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn page(query: &str) -> Result<Page, ServiceError> {
+        Page::of(&Arguments::read(Some(query), PAGING)?, 1000)
+    }
+
+    #[test]
+    fn a_limit_is_positive_and_capped() {
+        assert_eq!(page("").unwrap().limit, 1000);
+        assert_eq!(page("limit=5").unwrap().limit, 5);
+        assert_eq!(page("limit=5000").unwrap().limit, 1000);
+        for wrong in ["limit=0", "limit=-1", "limit=x"] {
+            assert!(page(wrong).unwrap_err().public.contains("limit"), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_argument_is_refused_by_name() {
+        assert!(page("colour=red").unwrap_err().public.contains("colour"));
+        assert!(page("sort_dir=up").is_err());
+        assert!(page("marker=7").is_err());
+    }
+
+    #[test]
+    fn only_a_full_page_has_a_next_one() {
+        let uuid = Uuid::from_u128(1);
+        let page = page("limit=2&sort_key=name&sort_dir=desc").unwrap();
+        assert_eq!(page.next("http://h/v1/clusters", 1, Some(uuid)), None);
+        assert_eq!(
+            page.next("http://h/v1/clusters", 2, Some(uuid)).unwrap(),
+            format!("http://h/v1/clusters?sort_key=name&sort_dir=desc&limit=2&marker={uuid}")
+        );
+    }
+}

@@ -1,0 +1,77 @@
+//! A node tells how a step of its plan went. Facts go to the cluster's other nodes; the end of a plan, good or bad,
+//! wakes the operation that waits for it, so that a node's failure shows in the cluster within seconds.
+
+use crate::{
+    error::Answer,
+    nodes::{
+        caller::{Node, NodeBody},
+        facts,
+    },
+    state::AppState,
+    v1::clusters::accept::nudge,
+};
+use axum::{extract::State, response::IntoResponse};
+use http::StatusCode;
+use magnum_db::NodeReport;
+use magnum_types::{
+    ServiceError,
+    plan::{Report, StepResult},
+    registration::NodeState,
+};
+
+/// Longest kept error.
+const MAX_ERROR: usize = 500;
+/// Longest kept step name.
+const MAX_STEP: usize = 255;
+/// Most facts in one report, and the longest of them.
+const MAX_FACTS: usize = 64;
+const MAX_FACT: usize = 4096;
+
+/// `POST /v1/nodes/report`
+pub async fn report(
+    State(state): State<AppState>,
+    Node(node): Node,
+    NodeBody(report): NodeBody<Report>,
+) -> Answer {
+    if report.facts.len() > MAX_FACTS || report.facts.values().any(|fact| fact.0.len() > MAX_FACT) {
+        return Err(ServiceError::invalid(format!(
+            "Invalid value for facts: at most {MAX_FACTS} facts of at most {MAX_FACT} bytes"
+        ))
+        .into());
+    }
+    let new_state = match report.result {
+        StepResult::Ready => Some(NodeState::Ready),
+        StepResult::Failed => Some(NodeState::Failed),
+        StepResult::Done | StepResult::Alive => None,
+    };
+    let cut = |text: &str, length: usize| text.chars().take(length).collect::<String>();
+    let mut error = report.error.as_deref().map(|error| cut(error, MAX_ERROR));
+    if new_state == Some(NodeState::Failed) {
+        tracing::warn!(
+            cluster = %node.cluster,
+            node = %node.name,
+            step = %cut(&report.step, MAX_STEP),
+            error = error.as_deref().unwrap_or("-"),
+            "a step of a node's plan failed"
+        );
+    }
+    let has_facts = !report.facts.is_empty();
+    facts::add(&state, node.cluster, report.facts).await?;
+    // A generation counts as applied only when its plan has ended.
+    let generation = if new_state.is_some() { report.generation } else { node.generation };
+    let mut step = Some(cut(&report.step, MAX_STEP)).filter(|step| !step.is_empty());
+    if report.result == StepResult::Alive {
+        // A sign of life takes nothing back.
+        (step, error) = (step.or(node.step), error.or(node.error));
+    }
+    state
+        .store
+        .node_report(&node.instance_id, NodeReport { state: new_state, generation, step, error })
+        .await?;
+    if (new_state.is_some() || has_facts)
+        && let Some(operation) = state.store.wake_cluster(node.cluster).await?
+    {
+        nudge(&state, operation);
+    }
+    Ok(StatusCode::NO_CONTENT.into_response())
+}

@@ -1,0 +1,3 @@
+//! The conductors, for administrators.
+
+pub mod list;

@@ -1,0 +1,15 @@
+//! The API as a client meets it: the whole application with its real store on SQLite in memory, against a small
+//! imitation of Keystone, Glance, Nova and Neutron.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod app;
+mod auth;
+mod bad_input;
+mod certificates;
+mod cloud;
+mod clusters;
+mod lists;
+mod nodes;
+mod roles;
+mod templates;
+mod versions;

@@ -1,0 +1,81 @@
+//! The operations, one file each. A file is the list of its steps and what its end means.
+
+mod cluster_create;
+mod cluster_delete;
+mod cluster_resize;
+
+use crate::world::World;
+use magnum_operations::{OperationKind, StepContext};
+use magnum_types::{
+    Change, ClusterId, ClusterPatch, NodeGroupId, NodeGroupPatch, Status,
+    change::{ClusterEvent, EventAction, EventInitiator, EventOutcome},
+};
+use std::sync::Arc;
+
+pub use cluster_create::ClusterCreate;
+pub use cluster_delete::ClusterDelete;
+pub use cluster_resize::ClusterResize;
+
+/// Every kind of operation that this conductor can do.
+pub fn all(world: &Arc<World>) -> Vec<Arc<dyn OperationKind<Change>>> {
+    vec![
+        Arc::new(ClusterCreate::new(world)),
+        Arc::new(ClusterResize::cluster_update(world)),
+        Arc::new(ClusterResize::cluster_resize(world)),
+        Arc::new(ClusterDelete::new(world)),
+    ]
+}
+
+/// The notification of an operation's end.
+fn event(cx: &StepContext, action: EventAction, outcome: EventOutcome) -> Change {
+    Change::Notify(ClusterEvent {
+        cluster: ClusterId(cx.operation.subject),
+        operation: cx.operation.id,
+        action,
+        outcome,
+        initiator: EventInitiator {
+            user_id: cx.operation.user_id.clone(),
+            project_id: cx.operation.project_id.clone(),
+            domain_id: None,
+            request_id: cx.operation.request_id.clone(),
+        },
+    })
+}
+
+fn cluster_status(cx: &StepContext, status: Status, reason: Option<&str>) -> Change {
+    Change::Cluster(
+        ClusterId(cx.operation.subject),
+        Box::new(ClusterPatch {
+            status: Some(status),
+            status_reason: Some(reason.map(str::to_owned)),
+            ..Default::default()
+        }),
+    )
+}
+
+/// The reason alone: the status still says that work is going on.
+fn cluster_reason(cx: &StepContext, reason: &str) -> Change {
+    Change::Cluster(
+        ClusterId(cx.operation.subject),
+        Box::new(ClusterPatch { status_reason: Some(Some(reason.to_owned())), ..Default::default() }),
+    )
+}
+
+fn group_status(group: NodeGroupId, status: Status, reason: Option<&str>) -> Change {
+    Change::NodeGroup(
+        group,
+        Box::new(NodeGroupPatch {
+            status: Some(status),
+            status_reason: Some(reason.map(str::to_owned)),
+            ..Default::default()
+        }),
+    )
+}
+
+/// The cause, and what could not be undone.
+fn with_left(cause: &str, left: Option<&str>) -> String {
+    match left {
+        None => cause.to_owned(),
+        Some(left) => format!("{cause}; could not be undone: {left}"),
+    }
+}

@@ -1,0 +1,87 @@
+//! Empties the outbox: what happened to clusters, written in the transactions that did it, becomes notifications on
+//! the bus. A dead broker loses none: a row leaves the outbox only when the broker has confirmed it.
+
+use magnum_db::{OutboxRow, Store};
+use magnum_messaging::{
+    ClusterAction, ClusterEvent, EventPhase, Initiator, Notification, Notifier, cluster_notifications,
+};
+use magnum_types::{
+    SeededEntropy,
+    change::{EventAction, EventOutcome},
+};
+use serde_json::{Map, Value, json};
+use std::time::Duration;
+use tracing::warn;
+
+/// Rows taken at once.
+const BATCH: usize = 50;
+/// How long a conductor that took rows keeps others off them.
+const LEASE: Duration = Duration::from_secs(30);
+
+/// Sends what is in the outbox. Returns the number of rows that were sent.
+pub async fn deliver(store: &Store, notifier: &Notifier, owner: &str) -> usize {
+    let rows = match store.outbox_take(BATCH, owner, LEASE).await {
+        Ok(rows) => rows,
+        Err(error) => {
+            warn!(error = %error, "the outbox cannot be read; it is tried again");
+            return 0;
+        }
+    };
+    let mut sent = Vec::with_capacity(rows.len());
+    for row in &rows {
+        if notifier.is_on() {
+            let mut failed = None;
+            for notification in notifications(row, notifier) {
+                failed = failed.or(notifier.deliver(&notification).await.err());
+            }
+            if let Some(error) = failed {
+                // The others would fail like it; the order of a cluster's events is kept.
+                warn!(error = %error, waiting = rows.len() - sent.len(), "a notification was not taken; it is sent again");
+                break;
+            }
+        }
+        sent.push(row.id);
+    }
+    if let Err(error) = store.outbox_done(&sent).await {
+        warn!(error = %error, "sent notifications stay in the outbox and will be sent twice, under the same ids");
+    }
+    sent.len()
+}
+
+fn notifications(row: &OutboxRow, notifier: &Notifier) -> Vec<Notification> {
+    let event = &row.event;
+    let initiator = Initiator {
+        user_id: Some(event.initiator.user_id.clone()),
+        project_id: Some(event.initiator.project_id.clone()),
+        domain_id: event.initiator.domain_id.clone(),
+    };
+    let context: Map<String, Value> = [
+        ("request_id", json!(event.initiator.request_id)),
+        ("user_id", json!(event.initiator.user_id)),
+        ("project_id", json!(event.initiator.project_id)),
+    ]
+    .into_iter()
+    .map(|(key, value)| (key.to_owned(), value))
+    .collect();
+    let event = ClusterEvent {
+        action: match event.action {
+            EventAction::Create => ClusterAction::Create,
+            EventAction::Update => ClusterAction::Update,
+            EventAction::Delete => ClusterAction::Delete,
+        },
+        phase: match event.outcome {
+            EventOutcome::Pending => EventPhase::Start,
+            EventOutcome::Success => EventPhase::End,
+            EventOutcome::Failure => EventPhase::Error,
+        },
+        cluster_id: event.cluster.0,
+        cluster_name: row.snapshot.get("name").and_then(Value::as_str).unwrap_or_default(),
+        cluster: &row.snapshot,
+        initiator: &initiator,
+        context,
+    };
+    // The ids of a message are drawn from what it is about: a second delivery bears the same.
+    let seed =
+        row.event.operation.0.as_u64_pair().0 ^ u64::try_from(row.id).unwrap_or_default().rotate_left(32);
+    cluster_notifications(notifier.settings(), &event, row.created_at, &SeededEntropy::new(seed))
+}

@@ -1,0 +1,112 @@
+//! The steps of `cluster_delete`. Each takes away one kind of thing, by its recorded reference and by its name, and
+//! is content when there is none.
+
+use super::certificates::bundle_name;
+use crate::{failure, world::World};
+use async_trait::async_trait;
+use magnum_operations::{Effect, Look, Progress, Step, StepContext, StepError, Undo};
+use magnum_secrets::{CertificateStore, Purpose};
+use magnum_types::Change;
+use std::sync::Arc;
+
+/// `stack_delete`: the stack and everything in it.
+pub struct StackDelete(pub Arc<World>);
+/// `trust_delete`: the creator's trust, or the application credential in its place.
+pub struct TrustDelete(pub Arc<World>);
+/// `trustee_user_delete`: the cluster's own user.
+pub struct TrusteeUserDelete(pub Arc<World>);
+/// `certificates_delete`: every bundle in the certificate store.
+pub struct CertificatesDelete(pub Arc<World>);
+
+#[async_trait]
+impl Step<Change> for StackDelete {
+    fn name(&self) -> &'static str {
+        "stack_delete"
+    }
+
+    async fn look(&self, _cx: &StepContext) -> Result<Look<Change>, StepError> {
+        // Apply looks itself before each move: a deletion is sent again when it has failed.
+        Ok(Look::Absent)
+    }
+
+    async fn apply(&self, cx: &StepContext) -> Result<Progress<Change>, StepError> {
+        let cluster = self.0.cluster(cx).await?.cluster;
+        let handle = self.0.handle(cx).await?;
+        Ok(match self.0.stack_taken_away(&cluster, &handle).await? {
+            Undo::Done => Progress::Done(Effect::nothing()),
+            Undo::Pending(after) => Progress::Pending(after),
+        })
+    }
+}
+
+#[async_trait]
+impl Step<Change> for TrustDelete {
+    fn name(&self) -> &'static str {
+        "trust_delete"
+    }
+
+    async fn look(&self, _cx: &StepContext) -> Result<Look<Change>, StepError> {
+        Ok(Look::Absent)
+    }
+
+    async fn apply(&self, cx: &StepContext) -> Result<Progress<Change>, StepError> {
+        let cluster = self.0.cluster(cx).await?.cluster;
+        let handle = self.0.handle(cx).await?;
+        if let Some(trust) = cluster.trust_id.as_deref() {
+            self.0.trust_delete(&cluster, &handle, trust).await?;
+        } else if let Some(trustee) = cluster.trustee_user_id.as_deref() {
+            // A create that was given up between making a trust and recording it: the service finds it by its pair.
+            let keystone = self.0.cloud.keystone(self.0.cloud.service_session());
+            let found = keystone.trusts_of_trustee(trustee).await;
+            for trust in found.map_err(failure::cloud("looking for the cluster's trust"))? {
+                self.0.trust_delete(&cluster, &handle, &trust.id).await?;
+            }
+        }
+        self.0.application_credential_delete(&cluster, &handle).await?;
+        Ok(Progress::Done(Effect::nothing()))
+    }
+}
+
+#[async_trait]
+impl Step<Change> for TrusteeUserDelete {
+    fn name(&self) -> &'static str {
+        "trustee_user_delete"
+    }
+
+    async fn look(&self, _cx: &StepContext) -> Result<Look<Change>, StepError> {
+        Ok(Look::Absent)
+    }
+
+    async fn apply(&self, cx: &StepContext) -> Result<Progress<Change>, StepError> {
+        let cluster = self.0.cluster(cx).await?.cluster;
+        self.0.trustee_user_delete(&cluster).await?;
+        Ok(Progress::Done(Effect::nothing()))
+    }
+}
+
+#[async_trait]
+impl Step<Change> for CertificatesDelete {
+    fn name(&self) -> &'static str {
+        "certificates_delete"
+    }
+
+    async fn look(&self, _cx: &StepContext) -> Result<Look<Change>, StepError> {
+        Ok(Look::Absent)
+    }
+
+    async fn apply(&self, cx: &StepContext) -> Result<Progress<Change>, StepError> {
+        let cluster = self.0.cluster(cx).await?.cluster;
+        let store: &dyn CertificateStore = self.0.certificates.as_ref();
+        for (purpose, reference) in [
+            (Purpose::ClusterCa, &cluster.ca_cert_ref),
+            (Purpose::MagnumClient, &cluster.magnum_cert_ref),
+            // Upstream leaves these behind (faults 3.6).
+            (Purpose::ClusterCa, &cluster.etcd_ca_cert_ref),
+            (Purpose::ClusterCa, &cluster.front_proxy_ca_cert_ref),
+        ] {
+            let name = bundle_name(&cluster, purpose);
+            store.delete(&name, reference.as_deref()).await.map_err(failure::certificates)?;
+        }
+        Ok(Progress::Done(Effect::nothing()))
+    }
+}

@@ -1,0 +1,204 @@
+//! `stack_create`: asks Heat for the cluster's stack. The stack's name was drawn when the request was accepted, so a
+//! repetition finds what an earlier try made.
+
+use super::JoinSecret;
+use crate::{failure, world::World};
+use async_trait::async_trait;
+use magnum_drivers::{DriverSettings, StackInputs};
+use magnum_openstack::{
+    CloudError, CloudErrorKind, Service,
+    heat::{Heat, Stack, StackList, StackRef, StackRequest},
+};
+use magnum_operations::{Effect, Look, Progress, Step, StepContext, StepError, Undo};
+use magnum_types::{
+    Change, Cluster, ClusterHandle, ClusterPatch, CredentialKind, NodeGroup, NodeGroupPatch, Role,
+    nodegroup::DEFAULT_WORKER,
+};
+use std::{sync::Arc, time::Duration};
+
+/// How soon a deletion is looked at again.
+pub(super) const DELETE_LOOK: Duration = Duration::from_secs(1);
+
+/// The step.
+pub struct StackCreate(pub Arc<World>);
+
+impl World {
+    /// Heat as the cluster.
+    pub(super) fn cluster_heat(&self, cluster: &Cluster, handle: &ClusterHandle) -> Result<Heat, StepError> {
+        let session = self.cluster_session(cluster, handle)?;
+        Ok(self.cloud.heat(&session).in_project(&cluster.project_id))
+    }
+
+    /// The cluster's stack: by its id, or by its name when the id was never recorded. A deleted one is absent.
+    pub(super) async fn stack_of(
+        &self,
+        heat: &Heat,
+        cluster: &Cluster,
+        handle: &ClusterHandle,
+    ) -> Result<Option<Stack>, CloudError> {
+        let found = match &cluster.stack_id {
+            Some(id) => {
+                let list = StackList { ids: std::slice::from_ref(id), ..Default::default() };
+                heat.stack_list(&list).await?.into_iter().next()
+            }
+            None if handle.stack_name.is_empty() => None,
+            None => heat.stack_find(&handle.stack_name).await?,
+        };
+        Ok(found.filter(|stack| stack.stack_status != "DELETE_COMPLETE"))
+    }
+}
+
+fn recorded(cluster: &Cluster, groups: &[NodeGroup], stack: &StackRef) -> Effect<Change> {
+    let id = || Some(Some(stack.id.clone()));
+    let patch = ClusterPatch { stack_id: id(), ..Default::default() };
+    let groups = groups.iter().map(|group| {
+        Change::NodeGroup(group.uuid, Box::new(NodeGroupPatch { stack_id: id(), ..Default::default() }))
+    });
+    Effect::nothing().with([Change::Cluster(cluster.uuid, Box::new(patch))]).with(groups)
+}
+
+#[async_trait]
+impl Step<Change> for StackCreate {
+    fn name(&self) -> &'static str {
+        "stack_create"
+    }
+
+    async fn look(&self, cx: &StepContext) -> Result<Look<Change>, StepError> {
+        if !cx.has_begun(self.name()) {
+            return Ok(Look::Absent);
+        }
+        let view = self.0.cluster(cx).await?;
+        let handle = self.0.handle(cx).await?;
+        let heat = self.0.cluster_heat(&view.cluster, &handle)?;
+        let found =
+            heat.stack_find(&handle.stack_name).await.map_err(failure::cloud("looking for the stack"))?;
+        Ok(found.map_or(Look::Absent, |stack| {
+            Look::Done(recorded(&view.cluster, &view.nodegroups, &stack.reference()))
+        }))
+    }
+
+    async fn apply(&self, cx: &StepContext) -> Result<Progress<Change>, StepError> {
+        let view = self.0.cluster(cx).await?;
+        let handle = self.0.handle(cx).await?;
+        let driver = self.0.driver(&view)?;
+        let group = |wanted: fn(&NodeGroup) -> bool| {
+            view.nodegroups
+                .iter()
+                .find(|group| wanted(group))
+                .ok_or_else(|| StepError::fatal("the cluster has lost a default node group"))
+        };
+        let template =
+            view.template.as_ref().ok_or_else(|| StepError::fatal("the cluster's template is gone"))?;
+        let join_secret = JoinSecret::drawn(&self.0, cx)?;
+        let settings = self.0.driver_settings(&view.cluster, &handle).await?;
+        let stack = driver.stack(&StackInputs {
+            cluster: &view.cluster,
+            template,
+            masters: group(|group| group.kind() == Role::Master)?,
+            workers: group(|group| group.name == DEFAULT_WORKER)?,
+            join_secret: &join_secret,
+            settings: &settings,
+        });
+        let heat = self.0.cluster_heat(&view.cluster, &handle)?;
+        let environment = stack.environment.to_string();
+        let parameters = stack.parameters.into_iter().collect();
+        let uuid = view.cluster.uuid.to_string();
+        let made = heat
+            .stack_create(&StackRequest {
+                name: &handle.stack_name,
+                template: &stack.template,
+                files: &stack.files,
+                // JSON is YAML.
+                environment: Some(&environment),
+                parameters: &parameters,
+                timeout_mins: u32::try_from(stack.timeout_minutes).ok(),
+                disable_rollback: true,
+                tags: &["magnum", &uuid],
+            })
+            .await;
+        match made {
+            Ok(made) => Ok(Progress::Done(recorded(&view.cluster, &view.nodegroups, &made))),
+            // An earlier try made it and its answer was lost: the next look finds it.
+            Err(error) if error.kind == CloudErrorKind::Conflict => {
+                Err(StepError::retryable("the stack exists already").caused_by(error))
+            }
+            // Heat does its deferred work by trusts, and Keystone lets nobody make one from an application credential:
+            // it would fail the same way for ever, without a word.
+            Err(error)
+                if handle.credential == Some(CredentialKind::ApplicationCredential)
+                    && error.kind == CloudErrorKind::Server(500) =>
+            {
+                Err(StepError::fatal(
+                    "Heat cannot work for a caller with an application credential (its deferred_auth_method is \
+                     trusts): create the cluster with a password or token login",
+                )
+                .caused_by(error))
+            }
+            Err(error) => Err(failure::cloud("creating the stack")(error)),
+        }
+    }
+
+    async fn undo(&self, cx: &StepContext) -> Result<Undo, StepError> {
+        let cluster = self.0.cluster(cx).await?.cluster;
+        let handle = self.0.handle(cx).await?;
+        self.0.stack_taken_away(&cluster, &handle).await
+    }
+}
+
+impl World {
+    /// What drivers are told, with the addresses that the configuration leaves to the catalogue. The catalogue of a
+    /// fresh token is asked, since the entry may have moved after this process started.
+    async fn driver_settings(
+        &self,
+        cluster: &Cluster,
+        handle: &ClusterHandle,
+    ) -> Result<DriverSettings, StepError> {
+        let mut settings = self.settings.driver.clone();
+        let session = self.cluster_session(cluster, handle)?;
+        let doing = failure::cloud("looking up the addresses that nodes need in the catalogue");
+        if settings.magnum_url.is_empty() {
+            let root = self.cloud.client(Service::ContainerInfra, &session).root().await.map_err(&doing)?;
+            settings.magnum_url = root.to_string();
+        }
+        if settings.auth_url.is_empty() {
+            let root = self.cloud.client(Service::Identity, &session).root().await.map_err(&doing)?;
+            settings.auth_url = root.to_string();
+        }
+        Ok(settings)
+    }
+
+    /// One move towards "the cluster has no stack". A failed deletion is sent again, and says why as an error.
+    pub(super) async fn stack_taken_away(
+        &self,
+        cluster: &Cluster,
+        handle: &ClusterHandle,
+    ) -> Result<Undo, StepError> {
+        let doing = failure::cloud("deleting the stack");
+        let session = self.cluster_or_service_session(cluster, handle).await?;
+        let heat = self.cloud.heat(&session).in_project(&cluster.project_id);
+        let stack = match self.stack_of(&heat, cluster, handle).await {
+            Ok(Some(stack)) => stack,
+            Ok(None) => return Ok(Undo::Done),
+            // The trust ended while its token lived: the next try goes on with the service's own right.
+            Err(error) if error.kind == CloudErrorKind::Unauthorized => {
+                self.forget_cluster_session(cluster, handle);
+                return Err(StepError::retryable("the cluster's own credential is refused").caused_by(error));
+            }
+            Err(error) => return Err(doing(error)),
+        };
+        if stack.stack_status == "DELETE_IN_PROGRESS" {
+            return Ok(Undo::Pending(DELETE_LOOK));
+        }
+        match heat.stack_delete(&stack.reference()).await {
+            Err(error) if error.kind == CloudErrorKind::Conflict => {
+                return Err(StepError::retryable("Heat is busy with the stack").caused_by(error));
+            }
+            other => other.map_err(&doing)?,
+        }
+        if stack.stack_status == "DELETE_FAILED" {
+            let reason = stack.stack_status_reason.unwrap_or_default();
+            return Err(StepError::retryable(format!("Heat could not delete the stack: {reason}")));
+        }
+        Ok(Undo::Pending(DELETE_LOOK))
+    }
+}

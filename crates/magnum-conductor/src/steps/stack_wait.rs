@@ -1,0 +1,182 @@
+//! `stack_wait`: until Heat says that the stack is complete, which it is when every member has signalled. Meanwhile
+//! the cluster's `status_reason` shows how far each node is, and a node's failure ends the wait at once: its step and
+//! error are the first cause, long before Heat would say "timed out".
+
+use crate::{failure, world::World};
+use async_trait::async_trait;
+use magnum_db::ClusterView;
+use magnum_openstack::heat::{Heat, StackRef};
+use magnum_operations::{Effect, Look, Progress, Step, StepContext, StepError};
+use magnum_types::places;
+use magnum_types::{
+    Change, ClusterPatch, NodeGroup, NodeGroupPatch, NodeRegistration, NodeState, Role,
+    nodegroup::DEFAULT_WORKER,
+};
+use secrecy::ExposeSecret;
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+/// How soon the stack is looked at again. A node's report wakes the operation sooner.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// The step.
+pub struct StackWait {
+    world: Arc<World>,
+    complete: &'static [&'static str],
+    /// Names what is waited for.
+    verb: &'static str,
+    /// The step before, whose output holds the time stamp that a new update must differ from.
+    update: bool,
+}
+
+impl StackWait {
+    /// Waits for a new stack.
+    pub fn create(world: Arc<World>) -> Self {
+        Self { world, complete: &["CREATE_COMPLETE"], verb: "create", update: false }
+    }
+
+    /// Waits for an updated stack.
+    pub fn update(world: Arc<World>) -> Self {
+        Self { world, complete: &["UPDATE_COMPLETE"], verb: "update", update: true }
+    }
+
+    async fn failed(
+        &self,
+        heat: &Heat,
+        stack: &StackRef,
+        nodes: &[NodeRegistration],
+        reason: Option<&str>,
+    ) -> StepError {
+        if let Some(cause) = node_failure(nodes) {
+            return StepError::fatal(cause);
+        }
+        // The deepest failed resource says what really happened; the stack's own reason wraps it.
+        let deepest = match heat.failures(stack).await {
+            Ok(failures) => failures.into_iter().next(),
+            Err(error) => return failure::cloud("asking Heat why the stack failed")(error),
+        };
+        let cause = match deepest {
+            Some(failure) => format!("{} ({}): {}", failure.path, failure.resource_type, failure.reason),
+            None => reason.unwrap_or("Heat gives no reason").to_owned(),
+        };
+        StepError::fatal(format!("the stack's {} failed: {cause}", self.verb))
+    }
+
+    async fn finished(
+        &self,
+        heat: &Heat,
+        view: &ClusterView,
+        stack: &StackRef,
+    ) -> Result<Effect<Change>, StepError> {
+        let handle = self.world.store.handle_get(view.cluster.uuid).await.map_err(failure::database)?;
+        let stack =
+            heat.stack_get(stack, true).await.map_err(failure::cloud("reading the stack's outputs"))?;
+        let stack = stack.ok_or_else(|| StepError::fatal("the cluster's stack was not found in Heat"))?;
+        let outputs = stack.outputs.iter().map(|o| (o.output_key.clone(), o.output_value.clone())).collect();
+        let facts = self.world.facts(&handle)?;
+        let driver = self.world.driver(view)?;
+        let template =
+            view.template.as_ref().ok_or_else(|| StepError::fatal("the cluster's template is gone"))?;
+        let outputs = driver.outputs(&view.cluster, template, &outputs, &facts);
+        let patch = ClusterPatch {
+            api_address: Some(outputs.api_address),
+            coe_version: Some(outputs.coe_version.clone()),
+            container_version: Some(outputs.container_version),
+            ..Default::default()
+        };
+        let addresses = |group: &NodeGroup| match group.kind() {
+            Role::Master => Some(outputs.master_addresses.clone()),
+            Role::Worker if group.name == DEFAULT_WORKER => Some(outputs.node_addresses.clone()),
+            Role::Worker => None,
+        };
+        let groups = view.nodegroups.iter().map(|group| {
+            let version = group.is_default.then(|| outputs.coe_version.clone());
+            let patch = NodeGroupPatch { node_addresses: addresses(group), version, ..Default::default() };
+            Change::NodeGroup(group.uuid, Box::new(patch))
+        });
+        Ok(Effect::nothing().with([Change::Cluster(view.cluster.uuid, Box::new(patch))]).with(groups))
+    }
+}
+
+/// The first node that failed, as `status_reason` says it.
+fn node_failure(nodes: &[NodeRegistration]) -> Option<String> {
+    nodes.iter().find(|node| node.state == NodeState::Failed).map(|node| {
+        let step = node.step.as_deref().unwrap_or("unknown");
+        let error = node.error.as_deref().unwrap_or("no error given");
+        format!("node {}: step \"{step}\" failed: {error}", node.name)
+    })
+}
+
+/// How far the nodes are: "2 of 3 nodes ready; s1-node-1: swarm_join".
+fn progress(view: &ClusterView, nodes: &[NodeRegistration]) -> String {
+    let wanted: i32 = view.nodegroups.iter().map(|group| group.node_count).sum();
+    let staying = nodes.iter().filter(|node| !matches!(node.state, NodeState::Leaving | NodeState::Gone));
+    let (ready, others): (Vec<_>, Vec<_>) = staying.partition(|node| node.state == NodeState::Ready);
+    let mut text = format!("{} of {wanted} nodes ready", ready.len());
+    for node in others {
+        text.push_str(&format!("; {}: {}", node.name, node.step.as_deref().unwrap_or("registered")));
+    }
+    let missing = usize::try_from(wanted).unwrap_or(0).saturating_sub(nodes.len());
+    if missing > 0 {
+        text.push_str(&format!("; {missing} not registered yet"));
+    }
+    text
+}
+
+impl World {
+    /// What nodes told us that others need, opened.
+    pub(crate) fn facts(
+        &self,
+        handle: &magnum_types::ClusterHandle,
+    ) -> Result<BTreeMap<String, String>, StepError> {
+        let Some(sealed) = &handle.facts else { return Ok(BTreeMap::new()) };
+        let opened = self.open(&places::facts(handle.cluster), sealed)?;
+        serde_json::from_str(opened.expose_secret())
+            .map_err(|error| StepError::fatal("the cluster's facts cannot be read").caused_by(error))
+    }
+}
+
+#[async_trait]
+impl Step<Change> for StackWait {
+    fn name(&self) -> &'static str {
+        "stack_wait"
+    }
+
+    async fn look(&self, cx: &StepContext) -> Result<Look<Change>, StepError> {
+        let view = self.world.cluster(cx).await?;
+        let cluster = &view.cluster;
+        let handle = self.world.handle(cx).await?;
+        let nodes = self.world.store.nodes_of(cluster.uuid).await.map_err(failure::database)?;
+        if let Some(cause) = node_failure(&nodes) {
+            return Err(StepError::fatal(cause));
+        }
+        let heat = self.world.cluster_heat(cluster, &handle)?;
+        let stack_id =
+            cluster.stack_id.as_deref().ok_or_else(|| StepError::fatal("the cluster has no stack"))?;
+        let listed = self.world.stacks.stack(&heat, &cluster.project_id, stack_id).await;
+        let Some(stack) = listed.map_err(failure::cloud("asking Heat for the stack"))? else {
+            return Err(StepError::fatal(format!("the stack {stack_id} was not found in Heat")));
+        };
+        // Heat may still show the end of the update before this one.
+        let stale = self.update
+            && super::Chosen::of(cx)?.is_some_and(|chosen| chosen.stack_updated_at == stack.updated_time);
+        if !stale && self.complete.contains(&stack.stack_status.as_str()) {
+            return self.finished(&heat, &view, &stack.reference()).await.map(Look::Done);
+        }
+        if !stale && !stack.is_in_progress() {
+            return Err(self
+                .failed(&heat, &stack.reference(), &nodes, stack.stack_status_reason.as_deref())
+                .await);
+        }
+        let text = progress(&view, &nodes);
+        let news = (cluster.status_reason.as_deref() != Some(text.as_str())).then(|| {
+            let patch = ClusterPatch { status_reason: Some(Some(text)), ..Default::default() };
+            Change::Cluster(cluster.uuid, Box::new(patch))
+        });
+        Ok(Look::Pending(LOOK, news.into_iter().collect()))
+    }
+
+    async fn apply(&self, _cx: &StepContext) -> Result<Progress<Change>, StepError> {
+        // Looking is all there is to do.
+        Ok(Progress::Pending(LOOK))
+    }
+}

@@ -1,0 +1,177 @@
+//! Clusters, each read together with its node groups and its template: three statements for a page of any length.
+
+use crate::{
+    error::DbError,
+    page::{List, Page, Tenancy},
+    pool::args,
+    rows::{ClusterRow, NodeGroupRow, json_text, readable},
+    sql::{marks, update},
+    store::{Store, transaction, whole_seconds},
+    template_rows::TemplateRow,
+};
+use indexmap::IndexMap;
+use magnum_types::{Cluster, ClusterId, ClusterTemplate, HealthStatus, NodeGroup};
+use std::collections::{HashMap, HashSet};
+use uuid::Uuid;
+
+/// A cluster with what is needed to show it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ClusterView {
+    /// The row.
+    pub cluster: Cluster,
+    /// Its node groups, the oldest first.
+    pub nodegroups: Vec<NodeGroup>,
+    /// Its template, if that still exists and is understood.
+    pub template: Option<ClusterTemplate>,
+}
+
+/// Columns that a list of clusters may be sorted by.
+const SORT_KEYS: &[&str] = &[
+    "id",
+    "uuid",
+    "name",
+    "project_id",
+    "user_id",
+    "status",
+    "created_at",
+    "updated_at",
+    "cluster_template_id",
+    "keypair",
+    "stack_id",
+    "api_address",
+    "health_status",
+    "coe_version",
+    "container_version",
+    "create_timeout",
+    "docker_volume_size",
+    "flavor_id",
+    "master_flavor_id",
+    "discovery_url",
+];
+
+/// How many ids go into one `IN (…)`.
+const CHUNK: usize = 500;
+
+impl Store {
+    /// The cluster of that UUID, or, when the text is none, of that name.
+    ///
+    /// # Errors
+    /// [`DbError::NotFound`] and [`DbError::Ambiguous`].
+    pub async fn cluster_get(&self, tenancy: Tenancy<'_>, ident: &str) -> Result<ClusterView, DbError> {
+        let list = List::of("cluster").of_tenancy(tenancy);
+        let list = match Uuid::parse_str(ident) {
+            Ok(uuid) => list.filter("t.uuid = ?", args![uuid]),
+            Err(_) => list.filter("t.name = ?", args![ident]),
+        };
+        self.cluster_only(list, ident).await
+    }
+
+    /// The cluster of that id, whosever it is.
+    ///
+    /// # Errors
+    /// [`DbError::NotFound`].
+    pub async fn cluster_by_id(&self, cluster: ClusterId) -> Result<ClusterView, DbError> {
+        self.cluster_only(List::of("cluster").filter("t.uuid = ?", args![cluster]), &cluster.to_string())
+            .await
+    }
+
+    async fn cluster_only(&self, list: List, ident: &str) -> Result<ClusterView, DbError> {
+        let (sql, args) = list.page(&Page { limit: 2, ..Page::default() }, SORT_KEYS)?;
+        let mut rows: Vec<ClusterRow> = self.all(&sql, args).await?;
+        let row = match rows.len() {
+            0 | 1 => rows.pop().ok_or_else(|| not_found(ident))?,
+            _ => return Err(DbError::Ambiguous { noun: "Cluster", ident: ident.to_owned() }),
+        };
+        let (mut groups, templates) = self.beside(std::slice::from_ref(&row)).await?;
+        view(row, &mut groups, &templates)
+    }
+
+    /// A page of clusters.
+    ///
+    /// # Errors
+    /// [`DbError::UnknownSortKey`], and [`DbError::NotFound`] for a marker that is not to be seen.
+    pub async fn cluster_list(&self, tenancy: Tenancy<'_>, page: &Page) -> Result<Vec<ClusterView>, DbError> {
+        let (sql, args) = List::of("cluster").of_tenancy(tenancy).page(page, SORT_KEYS)?;
+        let rows: Vec<ClusterRow> = self.all(&sql, args).await?;
+        if let (true, Some(marker)) = (rows.is_empty(), page.marker) {
+            // An empty page after the last row is fine; one after a row that is not there is a mistake.
+            self.cluster_get(tenancy, &marker.to_string()).await?;
+        }
+        let (mut groups, templates) = self.beside(&rows).await?;
+        Ok(readable(rows, |row| view(row, &mut groups, &templates)))
+    }
+
+    /// The node groups and templates of clusters, by the cluster's and the template's UUID.
+    async fn beside(&self, rows: &[ClusterRow]) -> Result<(Groups, Templates), DbError> {
+        let (mut groups, mut templates) = (Groups::new(), Templates::new());
+        let clusters: Vec<&str> = rows.iter().map(ClusterRow::uuid).collect();
+        for chunk in clusters.chunks(CHUNK) {
+            let sql =
+                format!("SELECT * FROM nodegroup WHERE cluster_id IN ({}) ORDER BY id", marks(chunk.len()));
+            let found: Vec<NodeGroupRow> =
+                self.all(&sql, chunk.iter().map(|id| (*id).into()).collect()).await?;
+            for (cluster, group) in readable(found, |row| Ok((row.cluster_id().to_owned(), row.read()?))) {
+                groups.entry(cluster).or_default().push(group);
+            }
+        }
+        let wanted: HashSet<&str> = rows.iter().map(ClusterRow::cluster_template_id).collect();
+        let wanted: Vec<&str> = wanted.into_iter().collect();
+        for chunk in wanted.chunks(CHUNK) {
+            let sql = format!("SELECT * FROM cluster_template WHERE uuid IN ({})", marks(chunk.len()));
+            let found: Vec<TemplateRow> =
+                self.all(&sql, chunk.iter().map(|id| (*id).into()).collect()).await?;
+            templates.extend(readable(found, |row| Ok((row.uuid().to_owned(), row.read()?))));
+        }
+        Ok((groups, templates))
+    }
+
+    /// How many clusters a project has.
+    ///
+    /// # Errors
+    /// Fails when the database does.
+    pub async fn cluster_count(&self, project: &str) -> Result<i64, DbError> {
+        #[derive(sqlx::FromRow)]
+        struct Count {
+            count: i64,
+        }
+        let sql = "SELECT COUNT(*) AS count FROM cluster WHERE project_id = ?";
+        Ok(self.one::<Count>(sql, args![project]).await?.map_or(0, |row| row.count))
+    }
+
+    /// Sets the health of a cluster, and nothing else.
+    ///
+    /// # Errors
+    /// [`DbError::NotFound`].
+    pub async fn cluster_patch_health(
+        &self,
+        cluster: ClusterId,
+        health: HealthStatus,
+        reason: &IndexMap<String, String>,
+    ) -> Result<(), DbError> {
+        let reason = json_text(reason)?;
+        transaction!(self, |tx, now| {
+            let columns = vec![
+                ("health_status", health.as_str().into()),
+                ("health_status_reason", (&reason).into()),
+                ("updated_at", whole_seconds(now).into()),
+            ];
+            match update(tx, "cluster", columns, "uuid = ?", args![cluster]).await? {
+                0 => return Err(not_found(&cluster.to_string())),
+                _ => (),
+            }
+        })
+    }
+}
+
+type Groups = HashMap<String, Vec<NodeGroup>>;
+type Templates = HashMap<String, ClusterTemplate>;
+
+fn view(row: ClusterRow, groups: &mut Groups, templates: &Templates) -> Result<ClusterView, DbError> {
+    let nodegroups = groups.remove(row.uuid()).unwrap_or_default();
+    let template = templates.get(row.cluster_template_id()).cloned();
+    Ok(ClusterView { cluster: row.read()?, nodegroups, template })
+}
+
+pub(crate) fn not_found(ident: &str) -> DbError {
+    DbError::NotFound { noun: "Cluster", ident: ident.to_owned() }
+}

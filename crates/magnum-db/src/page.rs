@@ -1,0 +1,101 @@
+//! Whose rows a read sees, and which part of a long list. Paging is by key: a page begins after the marker's own
+//! place in the order, so rows that come and go between two requests shift nothing.
+
+use crate::{
+    error::DbError,
+    pool::{Arg, args},
+};
+use uuid::Uuid;
+
+/// Whose rows are seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tenancy<'a> {
+    /// Those of one project.
+    Project(&'a str),
+    /// Everybody's.
+    All,
+}
+
+/// A part of a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Page {
+    /// Rows at most.
+    pub limit: i64,
+    /// The last row of the page before.
+    pub marker: Option<Uuid>,
+    /// A column that the noun can be sorted by.
+    pub sort_key: String,
+    /// Greatest first.
+    pub descending: bool,
+}
+
+impl Default for Page {
+    /// The first 1000 rows in the order of their making.
+    fn default() -> Self {
+        Self { limit: 1000, marker: None, sort_key: "id".to_owned(), descending: false }
+    }
+}
+
+/// A list statement in the making: conditions on `t`, the table's alias, each with its arguments.
+pub(crate) struct List {
+    table: &'static str,
+    conditions: Vec<&'static str>,
+    args: Vec<Arg>,
+}
+
+impl List {
+    pub fn of(table: &'static str) -> Self {
+        Self { table, conditions: Vec::new(), args: Vec::new() }
+    }
+
+    /// Adds a condition on `t`.
+    pub fn filter(mut self, condition: &'static str, args: Vec<Arg>) -> Self {
+        self.conditions.push(condition);
+        self.args.extend(args);
+        self
+    }
+
+    /// Only rows of the tenancy, if the table has a project column.
+    pub fn of_tenancy(self, tenancy: Tenancy<'_>) -> Self {
+        match tenancy {
+            Tenancy::Project(project) => self.filter("t.project_id = ?", args![project]),
+            Tenancy::All => self,
+        }
+    }
+
+    /// The statement of a page. `columns` are those that may be sorted by.
+    pub fn page(mut self, page: &Page, columns: &[&'static str]) -> Result<(String, Vec<Arg>), DbError> {
+        let key = columns
+            .iter()
+            .find(|column| **column == page.sort_key)
+            .ok_or_else(|| DbError::UnknownSortKey(page.sort_key.clone()))?;
+        let (direction, after) = if page.descending { ("DESC", "<") } else { ("ASC", ">") };
+        let mut sql = format!("SELECT t.* FROM {} t", self.table);
+        let mut args = Vec::new();
+        if let Some(marker) = page.marker {
+            sql.push_str(&format!(" JOIN {} m ON m.uuid = ?", self.table));
+            args.push(Arg::from(marker));
+            // Without a value sorts before every value, on all databases. The marker must itself be visible.
+            for condition in &self.conditions {
+                sql.push_str(&format!(" AND {}", condition.replace("t.", "m.")));
+            }
+            args.extend(self.args.clone());
+        }
+        sql.push_str(" WHERE 1 = 1");
+        for condition in &self.conditions {
+            sql.push_str(&format!(" AND {condition}"));
+        }
+        args.append(&mut self.args);
+        if page.marker.is_some() {
+            sql.push_str(&format!(
+                " AND ((t.{key} IS NOT NULL) {after} (m.{key} IS NOT NULL) OR ((t.{key} IS NOT NULL) = (m.{key} IS NOT NULL) \
+                 AND (t.{key} {after} m.{key} OR ((t.{key} = m.{key} OR t.{key} IS NULL) AND t.id {after} m.id))))"
+            ));
+        }
+        sql.push_str(&format!(
+            " ORDER BY (t.{key} IS NOT NULL) {direction}, t.{key} {direction}, t.id {direction} LIMIT ?"
+        ));
+        args.push(Arg::from(page.limit));
+        Ok((sql, args))
+    }
+}

@@ -1,0 +1,182 @@
+//! Neutron: networks, subnets, ports and floating IPs.
+
+use crate::{
+    exchange::{Ask, Reply, Spoken},
+    keystone::Caller,
+    state::State,
+};
+use indexmap::IndexMap;
+use serde_json::{Value, json};
+
+#[derive(Debug, Clone)]
+pub(crate) struct Network {
+    pub name: String,
+    pub external: bool,
+    pub project: String,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Subnet {
+    pub name: String,
+    pub network: String,
+    pub cidr: String,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Port {
+    pub id: String,
+    pub network: String,
+    pub subnet: String,
+    pub address: String,
+    pub device: String,
+    pub device_owner: &'static str,
+    pub project: String,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct FloatingIp {
+    pub id: String,
+    pub address: String,
+    pub port: Option<String>,
+    pub project: String,
+    pub description: String,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Fabric {
+    pub networks: IndexMap<String, Network>,
+    pub subnets: IndexMap<String, Subnet>,
+    pub ports: IndexMap<String, Port>,
+    pub floating_ips: IndexMap<String, FloatingIp>,
+    addresses: u16,
+}
+
+impl Fabric {
+    /// An address that nobody had before, behind `prefix` ("10.0", "172.24").
+    pub fn address(&mut self, prefix: &str) -> String {
+        self.addresses = self.addresses.wrapping_add(1);
+        let [high, low] = (self.addresses / 200 * 256 + self.addresses % 200 + 10).to_be_bytes();
+        format!("{prefix}.{high}.{low}")
+    }
+
+    fn subnets_of<'a>(&'a self, network: &'a str) -> impl Iterator<Item = &'a String> {
+        self.subnets.iter().filter(move |(_, subnet)| subnet.network == network).map(|(id, _)| id)
+    }
+
+    /// The network that a name or an id means.
+    pub fn network_id(&self, name_or_id: &str) -> Option<String> {
+        let found =
+            self.networks.iter().find(|(id, network)| *id == name_or_id || network.name == name_or_id);
+        found.map(|(id, _)| id.clone())
+    }
+
+    /// The first subnet of a network.
+    pub fn subnet_of(&self, network: &str) -> Option<String> {
+        self.subnets_of(network).next().cloned()
+    }
+
+    fn network_json(&self, id: &str, network: &Network) -> Value {
+        let subnets: Vec<&String> = self.subnets_of(id).collect();
+        json!({
+            "id": id, "name": network.name, "router:external": network.external, "subnets": subnets,
+            "project_id": network.project, "tenant_id": network.project, "status": "ACTIVE",
+            "admin_state_up": true, "shared": false,
+        })
+    }
+}
+
+fn refused(status: u16, message: &str) -> Reply {
+    Reply::refusal(Spoken::Neutron, status, message)
+}
+
+fn subnet_json(id: &str, subnet: &Subnet) -> Value {
+    json!({
+        "id": id, "name": subnet.name, "network_id": subnet.network, "cidr": subnet.cidr, "ip_version": 4,
+    })
+}
+
+fn port_json(port: &Port) -> Value {
+    json!({
+        "id": port.id, "network_id": port.network, "device_id": port.device, "name": "",
+        "device_owner": port.device_owner, "status": "ACTIVE", "project_id": port.project,
+        "fixed_ips": [{ "subnet_id": port.subnet, "ip_address": port.address }],
+    })
+}
+
+fn floating_json(floating: &FloatingIp) -> Value {
+    json!({
+        "id": floating.id, "floating_ip_address": floating.address, "port_id": floating.port,
+        "description": floating.description, "project_id": floating.project, "status": "ACTIVE",
+    })
+}
+
+impl State {
+    pub fn neutron(&mut self, ask: &Ask, rest: &[&str], caller: &Caller) -> Reply {
+        let fabric = &mut self.fabric;
+        let sees = |network: &Network| network.external || State::may_see(caller, &network.project);
+        let sees_id = |fabric: &Fabric, id: &str| fabric.networks.get(id).is_some_and(sees);
+        match (ask.verb(), rest) {
+            ("GET", ["networks"]) => {
+                let shown = fabric.networks.iter().filter(|(_, network)| {
+                    let external = if network.external { "true" } else { "false" };
+                    sees(network)
+                        && ask.admits("name", &network.name)
+                        && ask.param("router:external").is_none_or(|v| v.eq_ignore_ascii_case(external))
+                });
+                let shown: Vec<Value> = shown.map(|(id, network)| fabric.network_json(id, network)).collect();
+                Reply::ok(&json!({ "networks": shown }))
+            }
+            ("GET", ["networks", id]) => match fabric.networks.get(*id).filter(|network| sees(network)) {
+                Some(network) => Reply::ok(&json!({ "network": fabric.network_json(id, network) })),
+                None => refused(404, &format!("Network {id} could not be found.")),
+            },
+            ("GET", ["subnets"]) => {
+                let shown = fabric.subnets.iter().filter(|(_, subnet)| {
+                    sees_id(fabric, &subnet.network) && ask.admits("name", &subnet.name)
+                });
+                let shown: Vec<Value> = shown.map(|(id, subnet)| subnet_json(id, subnet)).collect();
+                Reply::ok(&json!({ "subnets": shown }))
+            }
+            ("GET", ["subnets", id]) => {
+                let found = fabric.subnets.get(*id).filter(|subnet| sees_id(fabric, &subnet.network));
+                match found {
+                    Some(subnet) => Reply::ok(&json!({ "subnet": subnet_json(id, subnet) })),
+                    None => refused(404, &format!("Subnet {id} could not be found.")),
+                }
+            }
+            ("GET", ["ports"]) => {
+                let shown = fabric.ports.values().filter(|port| {
+                    State::may_see(caller, &port.project)
+                        && ask.admits("device_id", &port.device)
+                        && ask.admits("network_id", &port.network)
+                });
+                let shown: Vec<Value> = shown.map(port_json).collect();
+                Reply::ok(&json!({ "ports": shown }))
+            }
+            ("GET", ["floatingips"]) => {
+                let shown = fabric.floating_ips.values().filter(|floating| {
+                    State::may_see(caller, &floating.project)
+                        && ask.admits("port_id", floating.port.as_deref().unwrap_or_default())
+                });
+                let shown: Vec<Value> = shown.map(floating_json).collect();
+                Reply::ok(&json!({ "floatingips": shown }))
+            }
+            ("DELETE", ["floatingips", id]) => {
+                let own = |floating: &FloatingIp| State::may_see(caller, &floating.project);
+                if !fabric.floating_ips.get(*id).is_some_and(own) {
+                    return refused(404, &format!("Floating IP {id} could not be found"));
+                }
+                fabric.floating_ips.shift_remove(*id);
+                Reply::empty(204)
+            }
+            ("GET", ["security-groups"]) => Reply::ok(&json!({ "security_groups": [] })),
+            ("GET", ["extensions"]) => {
+                let names = ["router", "security-group", "external-net", "standard-attr-tag"];
+                let shown: Vec<Value> =
+                    names.iter().map(|alias| json!({ "alias": alias, "name": alias, "links": [] })).collect();
+                Reply::ok(&json!({ "extensions": shown }))
+            }
+            _ => refused(404, "The resource could not be found."),
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! A systemd unit, enabled and running with its present files.
+
+use super::{Context, must};
+use crate::{
+    error::{StepError, first_line},
+    machine::Command,
+};
+
+pub(super) fn apply(context: &mut Context<'_>, name: &str) -> Result<(), StepError> {
+    let changes = context.state.state.changes;
+    let current = context.state.state.started.get(name).is_some_and(|at| *at >= changes);
+    let asks = |context: &Context<'_>, question: &str| -> Result<bool, StepError> {
+        Ok(context.machine.run(&Command::new("systemctl", &[question, "--quiet", name]))?.success)
+    };
+    if current && asks(context, "is-active")? && asks(context, "is-enabled")? {
+        return Ok(());
+    }
+    must(context, &Command::new("systemctl", &["daemon-reload"]))?;
+    must(context, &Command::new("systemctl", &["enable", name]))?;
+    // Earlier tries may have used up the starts that systemd allows in a row.
+    context.machine.run(&Command::new("systemctl", &["reset-failed", name]))?;
+    let verb = if current { "start" } else { "restart" };
+    if let Err(error) = must(context, &Command::new("systemctl", &[verb, name]).within(180)) {
+        return Err(cause(context, name).unwrap_or(error));
+    }
+    context.state.state.started.insert(name.to_owned(), changes);
+    context.state.save(context.machine)?;
+    Ok(())
+}
+
+/// systemctl only says that a start failed; the unit's own last words say why.
+fn cause(context: &Context<'_>, name: &str) -> Option<StepError> {
+    let command = Command::new("journalctl", &["--no-pager", "--output=cat", "--lines=30", "--unit", name]);
+    let journal = context.machine.run(&command).ok().filter(|output| output.success)?.stdout;
+    let tells = |line: &&str| {
+        let line = line.to_ascii_lowercase();
+        // What systemd adds afterwards tells nothing.
+        ["failed to", "error", "fatal", "cannot", "unable"].iter().any(|word| line.contains(word))
+            && !line.contains("failed to start")
+    };
+    let line = first_line(journal.lines().rev().find(tells)?);
+    Some(StepError::NotYet(format!("{name}: {line}")))
+}

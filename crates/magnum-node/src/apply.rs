@@ -1,0 +1,163 @@
+//! Applies one plan: each step in order, each tried until it is done or its time is over, each reported.
+
+use crate::{
+    actions::{self, Context, Facts},
+    error::{CallError, NodeError, StepError, first_line},
+    machine::Machine,
+    server::{Server, Signal},
+    state::StateFile,
+};
+use magnum_types::plan::{Action, Bootstrap, Plan, PlanStep, Report, StepResult};
+use std::time::Duration;
+
+/// Longest pause between two tries, in seconds.
+const LONGEST_PAUSE: u64 = 15;
+
+/// The node's parts, passed about together.
+pub struct Node<'a> {
+    /// The machine.
+    pub machine: &'a dyn Machine,
+    /// Magnum and Heat.
+    pub server: &'a dyn Server,
+    /// What user-data said.
+    pub bootstrap: &'a Bootstrap,
+    /// What must survive.
+    pub state: StateFile,
+}
+
+/// How a plan ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Every step is done.
+    Ready,
+    /// A step failed for good.
+    Failed {
+        /// The step.
+        step: String,
+        /// First line of its error.
+        error: String,
+    },
+}
+
+impl Node<'_> {
+    /// Applies a plan to its end or to its first failed step.
+    ///
+    /// # Errors
+    /// Only when the state cannot be written.
+    pub fn apply(&mut self, plan: &Plan) -> Result<Outcome, NodeError> {
+        tracing::info!(generation = plan.generation, steps = plan.steps.len(), "applying a plan");
+        let count = plan.steps.len();
+        for (index, step) in plan.steps.iter().enumerate() {
+            let mut report =
+                Report { generation: plan.generation, step: step.name.clone(), ..Report::default() };
+            match self.step(step) {
+                Ok(facts) => {
+                    tracing::info!(step = step.name, "done");
+                    report.facts = facts;
+                    report.result = if index + 1 == count { StepResult::Ready } else { StepResult::Done };
+                    self.report(&report)?;
+                }
+                Err(error) => {
+                    let error = first_line(&error.to_string());
+                    return self.fail(report, error);
+                }
+            }
+        }
+        if count == 0 {
+            // Nothing to do is done; the server waits for the word.
+            let generation = plan.generation;
+            self.report(&Report { generation, result: StepResult::Ready, ..Report::default() })?;
+        }
+        self.state.state.generation = plan.generation;
+        self.state.save(self.machine)?;
+        Ok(Outcome::Ready)
+    }
+
+    /// Reports a failed step, and tells Heat while it still waits for this member.
+    pub(crate) fn fail(&mut self, mut report: Report, error: String) -> Result<Outcome, NodeError> {
+        let step = report.step.clone();
+        tracing::error!(step, error, "failed");
+        report.result = StepResult::Failed;
+        report.error = Some(error.clone());
+        self.report(&report)?;
+        self.signal_failure(&format!("step {step}: {error}"));
+        Ok(Outcome::Failed { step, error })
+    }
+
+    /// Tells Heat that this member will not come, unless it came already.
+    pub(crate) fn signal_failure(&self, reason: &str) {
+        if self.state.state.signalled {
+            return;
+        }
+        let signal = Signal::Failure(first_line(&format!("{}: {reason}", self.name())));
+        if let Err(error) = self.server.signal(self.bootstrap, &self.name(), &signal) {
+            // Magnum has the report, or Heat's own time-out ends the wait.
+            tracing::warn!(%error, "Heat does not take the failure");
+        }
+    }
+
+    fn name(&self) -> String {
+        let state = &self.state.state;
+        if state.name.is_empty() { state.instance_id.clone() } else { state.name.clone() }
+    }
+
+    /// Tries a step until it is done, fails for good, or its time is over.
+    fn step(&mut self, step: &PlanStep) -> Result<Facts, StepError> {
+        let deadline = self.machine.now() + Duration::from_secs(u64::from(step.timeout));
+        let mut pause = 1;
+        loop {
+            let error = match self.attempt(step) {
+                Ok(facts) => return Ok(facts),
+                Err(error @ StepError::Never(_)) => return Err(error),
+                Err(error) => error,
+            };
+            if self.machine.now() + Duration::from_secs(pause) >= deadline {
+                return Err(error);
+            }
+            tracing::debug!(step = step.name, %error, "not done yet");
+            self.machine.sleep(Duration::from_secs(pause));
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+
+    fn attempt(&mut self, step: &PlanStep) -> Result<Facts, StepError> {
+        if matches!(step.action, Action::Signal {}) {
+            return self.signal();
+        }
+        let mut context =
+            Context { machine: self.machine, bootstrap: self.bootstrap, state: &mut self.state };
+        actions::apply(&mut context, &step.action)
+    }
+
+    /// Once only: Heat's condition is met for the stack's life.
+    fn signal(&mut self) -> Result<Facts, StepError> {
+        if !self.state.state.signalled {
+            self.server
+                .signal(self.bootstrap, &self.name(), &Signal::Success)
+                .map_err(|error| StepError::NotYet(format!("Heat's wait condition: {error}")))?;
+            self.state.state.signalled = true;
+            self.state.save(self.machine)?;
+        }
+        Ok(Facts::new())
+    }
+
+    /// Delivers a report, however long that takes: others wait for what it says.
+    fn report(&mut self, report: &Report) -> Result<(), NodeError> {
+        let mut pause = 1;
+        loop {
+            let token = self.token()?;
+            match self.server.report(&token, report) {
+                Ok(()) => return Ok(()),
+                Err(CallError::Refused { status, text }) => {
+                    // The plan is no longer of interest, say; the next one will tell.
+                    tracing::warn!(status, text, "the report is refused");
+                    return Ok(());
+                }
+                Err(CallError::Unauthorized) => self.forget_token()?,
+                Err(error) => tracing::warn!(%error, "the report is not delivered"),
+            }
+            self.machine.sleep(Duration::from_secs(pause));
+            pause = (pause * 2).min(30);
+        }
+    }
+}

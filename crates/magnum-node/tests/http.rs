@@ -1,0 +1,210 @@
+//! The calls as bytes on a socket: paths, headers and bodies, and what the node makes of each answer.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+use magnum_node::{
+    error::CallError,
+    identity,
+    machine::Host,
+    server::{Http, Server, Signal, metadata},
+};
+use magnum_types::plan::{Bootstrap, RegisterRequest, Report, StepResult, Text};
+use serde_json::{Value, json};
+use std::{
+    io::{BufRead, BufReader, Read, Write},
+    net::TcpListener,
+    path::Path,
+    thread::JoinHandle,
+};
+
+/// One request as it arrived.
+struct Request {
+    line: String,
+    headers: Vec<String>,
+    body: String,
+}
+
+impl Request {
+    fn has(&self, header: &str) -> bool {
+        self.headers.iter().any(|line| line.eq_ignore_ascii_case(header))
+    }
+
+    fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap()
+    }
+}
+
+/// Answers one request, then tells what it was.
+fn answering(status: &str, body: &str) -> (String, JoinHandle<Request>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let answer = format!(
+        "HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+        body.len()
+    );
+    let server = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut reader = BufReader::new(stream.try_clone().unwrap());
+        let mut line = String::new();
+        reader.read_line(&mut line).unwrap();
+        let (mut headers, mut length) = (Vec::new(), 0);
+        loop {
+            let mut header = String::new();
+            reader.read_line(&mut header).unwrap();
+            let header = header.trim_end().to_owned();
+            if header.is_empty() {
+                break;
+            }
+            if let Some(value) = header.to_ascii_lowercase().strip_prefix("content-length: ") {
+                length = value.parse().unwrap();
+            }
+            headers.push(header);
+        }
+        let mut body = vec![0; length];
+        reader.read_exact(&mut body).unwrap();
+        stream.write_all(answer.as_bytes()).unwrap();
+        Request { line: line.trim_end().to_owned(), headers, body: String::from_utf8(body).unwrap() }
+    });
+    (url, server)
+}
+
+fn bootstrap(url: &str) -> Bootstrap {
+    serde_json::from_value(json!({
+        "magnum_url": format!("{url}/v1"), "cluster": "c", "join_secret": "s",
+        "signal_url": format!("{url}/signal"), "signal_token": "heat-token",
+    }))
+    .unwrap()
+}
+
+fn client(url: &str) -> Http {
+    Http::new(&bootstrap(url), b"", "test").unwrap()
+}
+
+fn token() -> Text {
+    Text("node-token".to_owned())
+}
+
+#[test]
+fn registration_posts_the_request_and_reads_the_answer() {
+    let answer = json!({"token": "t", "certificate": "cert", "ca": "ca", "name": "n"}).to_string();
+    let (url, server) = answering("201 Created", &answer);
+    let request = RegisterRequest {
+        cluster: "c".into(),
+        instance_id: "i".into(),
+        join_secret: "s".into(),
+        csr: "csr".into(),
+    };
+    let response = client(&url).register(&request).unwrap();
+    assert_eq!((response.token.as_str(), response.name.as_str()), ("t", "n"));
+    let seen = server.join().unwrap();
+    assert_eq!(seen.line, "POST /v1/nodes/register HTTP/1.1");
+    assert_eq!(seen.json(), json!({"cluster": "c", "instance_id": "i", "join_secret": "s", "csr": "csr"}));
+}
+
+#[test]
+fn the_plan_is_asked_with_the_token_and_the_last_generation() {
+    let (url, server) = answering("200 OK", "{\"generation\": 8, \"steps\": []}");
+    let plan = client(&url).plan(&token(), 7).unwrap().unwrap();
+    assert_eq!(plan["generation"], 8);
+    let seen = server.join().unwrap();
+    assert_eq!(seen.line, "GET /v1/nodes/plan?after=7 HTTP/1.1");
+    assert!(seen.has("Authorization: Bearer node-token"), "{:?}", seen.headers);
+}
+
+#[test]
+fn no_content_means_no_plan_yet() {
+    let (url, server) = answering("204 No Content", "");
+    assert_eq!(client(&url).plan(&token(), 0), Ok(None));
+    server.join().unwrap();
+}
+
+#[test]
+fn each_refusal_is_what_it_says() {
+    let document = json!({"errors": [{"status": 409, "detail": "not yet a member"}]}).to_string();
+    for (status, body, wanted) in [
+        ("401 Unauthorized", "{}", CallError::Unauthorized),
+        (
+            "409 Conflict",
+            document.as_str(),
+            CallError::Refused { status: 409, text: "not yet a member".into() },
+        ),
+        ("404 Not Found", "<html>\ngone", CallError::Refused { status: 404, text: "<html>".into() }),
+        ("503 Service Unavailable", "", CallError::Unavailable("status 503".into())),
+        ("302 Found", "", CallError::Unavailable("status 302".into())),
+    ] {
+        let (url, server) = answering(status, body);
+        assert_eq!(client(&url).plan(&token(), 0), Err(wanted), "{status}");
+        server.join().unwrap();
+    }
+}
+
+#[test]
+fn a_server_that_is_not_there_is_unavailable() {
+    let answer = client("http://127.0.0.1:9").plan(&token(), 0);
+    assert!(matches!(answer, Err(CallError::Unavailable(_))), "{answer:?}");
+}
+
+#[test]
+fn an_unreadable_answer_is_unavailable() {
+    let (url, server) = answering("200 OK", "not json");
+    assert!(matches!(client(&url).plan(&token(), 0), Err(CallError::Unavailable(_))));
+    server.join().unwrap();
+}
+
+#[test]
+fn a_report_carries_its_facts() {
+    let (url, server) = answering("204 No Content", "");
+    let facts = [("engine_version".to_owned(), Text("29".to_owned()))].into();
+    let report =
+        Report { generation: 3, step: "version".into(), result: StepResult::Done, error: None, facts };
+    client(&url).report(&token(), &report).unwrap();
+    let seen = server.join().unwrap();
+    assert_eq!(seen.line, "POST /v1/nodes/report HTTP/1.1");
+    assert!(seen.has("Authorization: Bearer node-token"));
+    assert_eq!(seen.json()["facts"], json!({"engine_version": "29"}));
+    assert_eq!(seen.json()["result"], "done");
+}
+
+#[test]
+fn heat_is_signalled_in_its_own_form() {
+    let (url, server) = answering("200 OK", "");
+    let bootstrap = bootstrap(&url);
+    let reason = Signal::Failure("n: step swarm join: no route to host".to_owned());
+    client(&url).signal(&bootstrap, "n", &reason).unwrap();
+    let seen = server.join().unwrap();
+    assert_eq!(seen.line, "POST /signal HTTP/1.1");
+    assert!(
+        seen.has("X-Auth-Token: heat-token") && seen.has("Content-Type: application/json"),
+        "{:?}",
+        seen.headers
+    );
+    let body = seen.json();
+    assert_eq!(body["status"], "FAILURE");
+    assert_eq!(body["reason"], "n: step swarm join: no route to host");
+    assert_eq!(body["id"], "n");
+}
+
+#[test]
+fn the_instance_id_comes_from_cloud_init_or_else_from_the_metadata_service() {
+    let id = "18130d09-750c-4fe5-be21-bd9e6c9b4931";
+    let root = std::env::temp_dir().join(format!("magnum-node-identity-{}", std::process::id()));
+    let machine = Host::rooted(&root);
+    let (url, server) = answering("200 OK", &json!({"uuid": id.to_uppercase(), "name": "n"}).to_string());
+    assert_eq!(identity::instance_id(&machine, || metadata(&url)).unwrap(), id);
+    assert_eq!(server.join().unwrap().line, "GET / HTTP/1.1");
+    assert!(identity::instance_id(&machine, || None).is_err());
+
+    let write = |path: &str, text: &str| {
+        let path = root.join(Path::new(path));
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    };
+    write("var/lib/cloud/data/instance-id", &format!("{id}\n"));
+    assert_eq!(identity::instance_id(&machine, || None).unwrap(), id);
+    // An id of EC2's kind is not Nova's.
+    write("run/cloud-init/instance-data.json", "{\"v1\": {\"instance_id\": \"i-00000001\"}}");
+    assert_eq!(identity::instance_id(&machine, || None).unwrap(), id);
+    let other = "00000000-750c-4fe5-be21-bd9e6c9b4931";
+    write("run/cloud-init/instance-data.json", &json!({"v1": {"instance_id": other}}).to_string());
+    assert_eq!(identity::instance_id(&machine, || None).unwrap(), other);
+    std::fs::remove_dir_all(root).unwrap();
+}

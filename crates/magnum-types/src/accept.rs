@@ -1,0 +1,46 @@
+//! What the API writes when it accepts a request, and the conductor reads when it does the work: the operations'
+//! kinds and their parameters.
+
+use crate::ids::NodeGroupId;
+use serde::{Deserialize, Serialize};
+
+/// Makes a cluster.
+pub const CLUSTER_CREATE: &str = "cluster_create";
+/// Changes the number of workers of the default group (PATCH).
+pub const CLUSTER_UPDATE: &str = "cluster_update";
+/// Changes the number of nodes of a group, optionally naming those to remove.
+pub const CLUSTER_RESIZE: &str = "cluster_resize";
+/// Takes a cluster away.
+pub const CLUSTER_DELETE: &str = "cluster_delete";
+
+/// Parameters of [`CLUSTER_CREATE`]; everything else is in the cluster's row.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClusterCreateParams {
+    /// The caller's token, sealed for the operation: needed once, to make the trust.
+    pub sealed_token: String,
+    /// The caller's roles on the project, which the trust hands on.
+    pub roles: Vec<String>,
+    /// The token came from an application credential, so Keystone refuses it a trust.
+    pub application_credential: bool,
+    /// Name of the caller, a parameter of the stacks.
+    pub user_name: String,
+}
+
+/// Parameters of [`CLUSTER_UPDATE`] and [`CLUSTER_RESIZE`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClusterResizeParams {
+    /// The group whose count changes.
+    pub nodegroup: NodeGroupId,
+    /// The count to reach.
+    pub node_count: i32,
+    /// The count before, restored on failure.
+    pub previous_count: i32,
+    /// Nodes to remove: server ids, member indexes or addresses, as the client gave them.
+    pub nodes_to_remove: Vec<String>,
+    /// Let Heat put the old state back when the update fails.
+    pub rollback: bool,
+}
+
+/// Parameters of [`CLUSTER_DELETE`]: deleting needs nothing from the caller.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClusterDeleteParams {}

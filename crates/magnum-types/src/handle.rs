@@ -1,0 +1,57 @@
+//! A cluster's handle: what we must know to find and finish the cluster's things in the cloud, kept in a table of
+//! our own beside upstream's `cluster`. Names are drawn once, in the accepting transaction, so that a repeated
+//! create looks for the same name.
+
+use crate::ids::ClusterId;
+use serde::{Deserialize, Serialize};
+
+/// How a cluster acts on the cloud (design section 7).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CredentialKind {
+    /// A user without roles in the trustee domain, and a trust from the creator.
+    Trust,
+    /// An application credential that the creator's token made.
+    ApplicationCredential,
+}
+
+impl CredentialKind {
+    /// The word in the database.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            CredentialKind::Trust => "trust",
+            CredentialKind::ApplicationCredential => "application_credential",
+        }
+    }
+}
+
+/// What we keep about a cluster beside upstream's columns.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClusterHandle {
+    /// The cluster.
+    pub cluster: ClusterId,
+    /// Name of its Heat stack, drawn when the create was accepted.
+    pub stack_name: String,
+    /// How it acts on the cloud; `None` until the credential exists.
+    pub credential: Option<CredentialKind>,
+    /// Id of the application credential, if it has one. Its secret is in `cluster.trustee_password`, sealed.
+    pub application_credential_id: Option<String>,
+    /// SHA-256 (hex) of the join secret that the cluster's user-data carries.
+    pub join_secret_hash: Option<String>,
+    /// Raised whenever the nodes' plans change.
+    pub plan_generation: i64,
+    /// Sealed JSON of what nodes told us and others need (e.g. Swarm's join tokens).
+    pub facts: Option<String>,
+}
+
+/// A partial change of a handle; `None` keeps the value.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the fields are those of ClusterHandle")]
+pub struct HandlePatch {
+    pub credential: Option<Option<CredentialKind>>,
+    pub application_credential_id: Option<Option<String>>,
+    pub join_secret_hash: Option<Option<String>>,
+    pub facts: Option<Option<String>>,
+    /// Adds one to the plan generation.
+    pub raise_plan_generation: bool,
+}

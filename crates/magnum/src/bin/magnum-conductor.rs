@@ -1,0 +1,102 @@
+//! `magnum-conductor`: does the work that the API accepted.
+
+use anyhow::{Context, Result};
+use magnum::{Arguments, arguments, cloud, logging, messaging, process, storage};
+use magnum_conductor::{
+    ConductorSettings, TrustSettings, World, WorldSettings, serve, stack_board::StackBoard,
+};
+use magnum_config::MagnumConfig;
+use magnum_drivers::{DriverSettings, Registry, RegistrySettings};
+use magnum_messaging::Notifier;
+use magnum_types::{Clock, Entropy, SystemClock, SystemEntropy};
+use magnum_x509::{KeyAlgorithm, token::sha256_hex};
+use std::{process::ExitCode, sync::Arc, time::Duration};
+
+const PROGRAM: &str = "magnum-conductor";
+
+fn main() -> ExitCode {
+    let arguments = arguments::parse(PROGRAM, "Does the work of the container infrastructure service.");
+    process::run(conduct(arguments))
+}
+
+async fn conduct(arguments: Arguments) -> Result<()> {
+    if arguments.sample_config {
+        return arguments::print_sample();
+    }
+    let (config, warnings) = arguments.load(PROGRAM)?;
+    logging::start(&config, PROGRAM, &warnings)?;
+    let stop = process::stop_signal()?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
+    let store = storage::database(&config, clock.clone(), entropy.clone()).await?;
+    let cloud = Arc::new(cloud::connect(&config, clock.clone(), entropy.clone())?);
+    let keys = Arc::new(storage::sealing_keys(&config)?);
+    let certificates = storage::certificates(&config, &store, &cloud, &keys)?;
+    let bus = messaging::connect(&config, PROGRAM, entropy.clone(), &stop)?;
+    let notifier = Notifier::new(bus.clone(), messaging::notifications(&config)?);
+    let owner = format!("{}:{}:{}", config.default.host, std::process::id(), entropy.uuid());
+    let world = World {
+        store,
+        cloud,
+        certificates,
+        keys,
+        registry: Registry::new(&registry(&config)),
+        clock: clock.clone(),
+        entropy,
+        settings: settings(&config)?,
+        stacks: StackBoard::new(clock),
+        sessions: Default::default(),
+    };
+    let process = ConductorSettings {
+        host: config.default.host.clone(),
+        owner,
+        lease: Duration::from_secs(config.conductor.lease_seconds),
+        poll: Duration::from_secs(config.conductor.poll_interval),
+        concurrency: usize::try_from(config.conductor.max_concurrent_operations).unwrap_or(64),
+    };
+    serve(Arc::new(world), bus, notifier, process, stop).await;
+    Ok(())
+}
+
+fn registry(config: &MagnumConfig) -> RegistrySettings {
+    RegistrySettings {
+        disabled_drivers: config.drivers.disabled_drivers.clone(),
+        enabled_beta_drivers: config.drivers.enabled_beta_drivers.clone(),
+    }
+}
+
+fn settings(config: &MagnumConfig) -> Result<WorldSettings> {
+    let program = storage::node_program(config);
+    let sha256 = match &program {
+        Some(path) => {
+            sha256_hex(&std::fs::read(path).with_context(|| format!("the node program {}", path.display()))?)
+        }
+        None => {
+            tracing::warn!(
+                "no node program is found ([node] program): only images that bring magnum-node will work"
+            );
+            String::new()
+        }
+    };
+    Ok(WorldSettings {
+        trust: TrustSettings {
+            trustee_domain_id: config.trust.trustee_domain_id.clone(),
+            roles: config.trust.roles.clone(),
+            password_symbols: config.default.password_symbols.clone(),
+        },
+        certificate_days: config.x509.term_of_validity,
+        key_algorithm: KeyAlgorithm::Rsa { bits: usize::try_from(config.x509.rsa_key_size).unwrap_or(2048) },
+        driver: DriverSettings {
+            magnum_url: config.api.node_url.clone().unwrap_or_default(),
+            auth_url: String::new(),
+            verify_ca: config.drivers.verify_ca,
+            openstack_ca: storage::openstack_ca(config)?,
+            node_program_sha256: sha256,
+            default_docker_volume_type: config.cinder.default_docker_volume_type.clone(),
+            nodes_affinity_policy: config.cluster.nodes_affinity_policy.clone(),
+            create_timeout: i32::try_from(config.cluster_heat.create_timeout).unwrap_or(60),
+            ..DriverSettings::default()
+        },
+        drain_seconds: 60,
+    })
+}
