@@ -28,6 +28,7 @@ class Service:
     def __init__(self, name, url, verify, template):
         self.name, self.url = name, url
         self.session = requests.Session()
+        self.session.trust_env = False  # else REQUESTS_CA_BUNDLE would win over verify
         self.session.verify = verify
         self.session.headers = {"X-Auth-Token": Cloud("demo").token, "OpenStack-API-Version": "container-infra latest"}
         self.template = template

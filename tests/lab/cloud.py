@@ -122,6 +122,7 @@ class Magnum:
     def __init__(self, account="demo"):
         self.cloud = Cloud(account)
         self.session = requests.Session()
+        self.session.trust_env = False  # else REQUESTS_CA_BUNDLE would win over verify
         self.session.verify = CA
         self.session.headers = {
             "X-Auth-Token": self.cloud.token,

@@ -104,7 +104,7 @@ class Life(unittest.TestCase):
         self.step("cluster show, nodegroup list")
 
         with tempfile.TemporaryDirectory() as directory:
-            self.client.run("coe", "cluster", "config", name, "--dir", directory)
+            self.client.run("coe", "cluster", "config", name, "--dir", directory, "--output-certs")
             self.step("cluster config")
             self.assert_ready(directory, cluster["api_address"], 3)
             self.step("docker node ls through the floating IP: 3 Ready")

@@ -86,7 +86,8 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
 
 fn is_write(ask: &Ask) -> bool {
     let reads = matches!(ask.method, Method::GET | Method::HEAD);
-    !reads && !(ask.method == Method::POST && ask.path == "/identity/v3/auth/tokens")
+    let authenticates = ask.method == Method::POST && ask.path == "/identity/v3/auth/tokens";
+    !reads && !authenticates
 }
 
 async fn answer(

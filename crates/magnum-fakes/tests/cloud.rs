@@ -337,7 +337,7 @@ async fn certificates_are_kept_for_their_project_and_found_again() {
     barbican.consumer_register(&container, "magnum", "http://magnum/clusters/c1").await.unwrap();
     let found = barbican.containers_named("c1").await.unwrap();
     assert_eq!(found[0].secret_ref("certificate"), Some(secret.as_str()));
-    assert_eq!(barbican.secrets_named("c1-certificate").await.unwrap(), [secret.clone()]);
+    assert_eq!(barbican.secrets_named("c1-certificate").await.unwrap(), vec![secret.clone()]);
     let stranger = lab.cloud.barbican(&lab.caller("other"));
     assert_eq!(stranger.secret_payload(&secret).await.unwrap_err().kind, CloudErrorKind::Forbidden);
     assert_eq!(lab.fake.leftovers().len(), 2);

@@ -80,11 +80,14 @@ impl Reader<'_> {
                     self.separator('}')?;
                 }
                 character if character.is_alphanumeric() || character == '-' => {
-                    // A key that is no text, e.g. a number: kept as the text it prints as.
-                    let key = self.value(depth + 1)?;
+                    // A text with a prefix, or no text at all, e.g. a number: kept as the text it prints as.
+                    let key = match self.value(depth + 1)? {
+                        Value::String(text) => text,
+                        other => other.to_string(),
+                    };
                     self.expect(':')?;
                     let value = self.value(depth + 1)?;
-                    map.insert(key.to_string(), value);
+                    map.insert(key, value);
                     self.separator('}')?;
                 }
                 character => return Err(LiteralError::Unexpected(character)),
@@ -140,24 +143,29 @@ impl Reader<'_> {
     }
 
     fn escape(&mut self, text: &mut String) -> Result<(), LiteralError> {
-        let digits = match self.rest.next().ok_or(LiteralError::End)? {
-            'n' => return Ok(text.push('\n')),
-            't' => return Ok(text.push('\t')),
-            'r' => return Ok(text.push('\r')),
-            'b' => return Ok(text.push('\u{8}')),
-            'f' => return Ok(text.push('\u{c}')),
+        let plain = match self.rest.next().ok_or(LiteralError::End)? {
+            'n' => '\n',
+            't' => '\t',
+            'r' => '\r',
+            'b' => '\u{8}',
+            'f' => '\u{c}',
             '\n' => return Ok(()),
-            character @ ('\\' | '\'' | '"' | '/') => return Ok(text.push(character)),
-            'x' => 2,
-            'u' => 4,
-            'U' => 8,
+            character @ ('\\' | '\'' | '"' | '/') => character,
+            'x' => return self.coded(2, text),
+            'u' => return self.coded(4, text),
+            'U' => return self.coded(8, text),
             // Python keeps an unknown escape as it stands.
             other => {
                 text.push('\\');
-                text.push(other);
-                return Ok(());
+                other
             }
         };
+        text.push(plain);
+        Ok(())
+    }
+
+    /// A character given by its code in so many hexadecimal digits.
+    fn coded(&mut self, digits: usize, text: &mut String) -> Result<(), LiteralError> {
         let mut code = self.hexadecimal(digits)?;
         if digits == 4 && (0xd800..0xdc00).contains(&code) {
             // JSON writes characters outside of the basic plane as two escapes.

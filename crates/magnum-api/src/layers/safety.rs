@@ -30,3 +30,25 @@ pub fn answer_to_panic(payload: Box<dyn Any + Send + 'static>) -> Response {
         .unwrap_or_else(|| "a panic without a message".to_owned());
     ApiError::from(ServiceError::internal(format!("panic: {text}"))).into_response()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::{Router, body::Body, middleware::from_fn, routing::get};
+    use tower::{ServiceBuilder, ServiceExt as _};
+    use tower_http::catch_panic::CatchPanicLayer;
+
+    #[tokio::test]
+    async fn a_panic_becomes_a_document_that_keeps_its_text_to_itself() {
+        let layers = ServiceBuilder::new()
+            .layer(from_fn(crate::error::documents))
+            .layer(CatchPanicLayer::custom(answer_to_panic));
+        let broken = async || -> &'static str { panic!("the secret is 42") };
+        let app: Router = Router::new().route("/", get(broken)).layer(layers);
+        let response = app.oneshot(Request::new(Body::empty())).await.unwrap();
+        assert_eq!(response.status(), 500);
+        let bytes = axum::body::to_bytes(response.into_body(), 10_000).await.unwrap();
+        let text = String::from_utf8(bytes.to_vec()).unwrap();
+        assert!(text.contains("\"code\":\"server\"") && !text.contains("42"), "{text}");
+    }
+}

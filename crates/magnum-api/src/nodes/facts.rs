@@ -3,16 +3,11 @@
 
 use crate::state::AppState;
 use magnum_db::DbError;
-use magnum_types::{ClusterId, ServiceError, plan::Text};
+use magnum_types::{ClusterId, ServiceError, places, plan::Text};
 use std::collections::BTreeMap;
 
 /// How often a lost compare-and-set is tried again.
 const ATTEMPTS: u32 = 8;
-
-/// The context under which a cluster's facts are sealed; whoever opens them must say the same.
-fn context(cluster: ClusterId) -> String {
-    format!("cluster:{cluster}:facts")
-}
 
 /// Opens sealed facts.
 pub fn open(
@@ -21,7 +16,7 @@ pub fn open(
     sealed: Option<&str>,
 ) -> Result<BTreeMap<String, String>, ServiceError> {
     let Some(sealed) = sealed else { return Ok(BTreeMap::new()) };
-    let clear = state.sealing.open(&context(cluster), sealed).map_err(ServiceError::internal)?;
+    let clear = state.sealing.open(&places::facts(cluster), sealed).map_err(ServiceError::internal)?;
     serde_json::from_slice(&clear).map_err(ServiceError::internal)
 }
 
@@ -44,7 +39,7 @@ pub async fn add(
             return Ok(());
         }
         let clear = serde_json::to_vec(&facts).map_err(ServiceError::internal)?;
-        let sealed = state.sealing.seal(&context(cluster), &clear).map_err(ServiceError::internal)?;
+        let sealed = state.sealing.seal(&places::facts(cluster), &clear).map_err(ServiceError::internal)?;
         match state.store.handle_set_facts(cluster, &sealed, handle.facts.as_deref()).await {
             Ok(_) => return Ok(()),
             Err(DbError::Stale { .. }) => {}

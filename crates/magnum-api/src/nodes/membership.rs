@@ -8,7 +8,7 @@ use magnum_openstack::{
     Cloud, CloudError, Session,
     heat::{Resource, ResourceFilter, StackRef},
 };
-use magnum_types::{ClusterHandle, CredentialKind, Role, ServiceError};
+use magnum_types::{ClusterHandle, CredentialKind, Role, ServiceError, places};
 use magnum_x509::SealingKeys;
 use secrecy::SecretString;
 use std::{sync::Arc, time::Duration};
@@ -100,7 +100,7 @@ impl StackMembership {
         if !SealingKeys::is_sealed(stored) {
             return Ok(SecretString::from(stored));
         }
-        let context = format!("cluster:{}:trustee_password", cluster.cluster.uuid);
+        let context = places::trustee_password(cluster.cluster.uuid);
         let clear = self.sealing.open(&context, stored).map_err(ServiceError::internal)?;
         let text = std::str::from_utf8(&clear).map_err(ServiceError::internal)?;
         Ok(SecretString::from(text))

@@ -11,5 +11,6 @@ mod clusters;
 mod lists;
 mod nodes;
 mod roles;
+mod server;
 mod templates;
 mod versions;

@@ -66,14 +66,3 @@ mod tests {
         assert_eq!(declared("no template"), None);
     }
 }
-#[cfg(test)]
-mod temporary {
-    #[test]
-    fn temporary_real() {
-        let text = std::fs::read_to_string("/work/main/crates/magnum-drivers/assets/swarm/swarmcluster.yaml")
-            .unwrap();
-        for d in super::declared(&text).unwrap() {
-            println!("{d:?}");
-        }
-    }
-}

@@ -19,6 +19,7 @@ use magnum_types::{
     accept::ClusterCreateParams,
     change::EventAction,
     nodegroup::{DEFAULT_MASTER, DEFAULT_WORKER},
+    places,
 };
 use secrecy::ExposeSecret;
 
@@ -262,7 +263,7 @@ fn handle(call: &Call, cluster: &Cluster) -> ClusterHandle {
 /// What the conductor needs from the caller; the token is sealed for this operation alone.
 fn parameters(call: &Call, operation: OperationId) -> Result<ClusterCreateParams, ServiceError> {
     let caller = &call.context.caller;
-    let context = format!("operation:{operation}:token");
+    let context = places::operation_token(operation);
     let token = call.context.token.expose_secret().as_bytes();
     Ok(ClusterCreateParams {
         sealed_token: call.state.sealing.seal(&context, token).map_err(ServiceError::internal)?,
