@@ -117,7 +117,7 @@ class Life(unittest.TestCase):
             self.magnum.wait(name, ["UPDATE_COMPLETE"], 180)
             self.assert_ready(directory, cluster["api_address"], 4)
             self.step("resize to 3 workers: 4 Ready")
-            self.client.run("coe", "cluster", "update", name, "replace", "node_count=1")
+            self.client.run("coe", "cluster", "update", name, "--node-count", "1")
             self.magnum.wait(name, ["UPDATE_COMPLETE"], 180)
             self.assert_ready(directory, cluster["api_address"], 2)
             self.step("update to 1 worker: 2 Ready, none Down")
@@ -136,7 +136,8 @@ class Life(unittest.TestCase):
         self.assert_nothing_left()
 
     def test_a_node_whose_step_fails_is_named_in_the_status_reason(self):
-        template, name = self.template("--docker-storage-driver", "nosuchdriver"), f"s2-{self.suffix}"
+        # The API takes any text here; the engine refuses to start with it.
+        template, name = self.template("--insecure-registry", "no registry at all"), f"s2-{self.suffix}"
         self.client.run("coe", "cluster", "create", name, "--cluster-template", template, "--node-count", "1")
         cluster = self.magnum.wait(name, ["CREATE_FAILED"], 240)
         self.step(f"CREATE_FAILED: {cluster['status_reason']}")
@@ -151,7 +152,7 @@ class Life(unittest.TestCase):
 
     def test_a_quota_that_heat_meets_is_the_status_reason(self):
         admin = Client("admin")
-        admin.run("quota", "set", "--instances", "1", "demo")
+        admin.run("quota", "set", "--force", "--instances", "1", "demo")
         try:
             template, name = self.template(), f"s3-{self.suffix}"
             self.client.run("coe", "cluster", "create", name, "--cluster-template", template, "--node-count", "2")
@@ -160,7 +161,7 @@ class Life(unittest.TestCase):
             self.assertRegex(cluster["status_reason"], re.compile("quota", re.I))
             self.assert_nothing_left()
         finally:
-            admin.run("quota", "set", "--instances", "-1", "demo")
+            admin.run("quota", "set", "--force", "--instances", "-1", "demo")
 
     def test_a_conductor_may_be_killed_in_the_middle_of_create_and_of_delete(self):
         template, name = self.template(), f"s4-{self.suffix}"
@@ -218,13 +219,21 @@ def kill_conductors():
     for path, pid in conductor_pids().items():
         os.kill(pid, signal.SIGKILL)
         path.unlink()
+    for process in STARTED:
+        process.wait(timeout=10)
+    STARTED.clear()
+
+
+# Kept so that a killed conductor is waited for, and does not stay as a zombie that looks alive.
+STARTED = []
 
 
 def start_conductors():
     config = LAB_HOME / "etc/ours/magnum.conf"
     binary = pathlib.Path(os.environ["MAGNUM_BIN"]) / "magnum-conductor"
-    log = open(LAB_HOME / "log/ours-conductor-1.log", "ab")
-    process = subprocess.Popen([binary, "--config-file", config], stdout=log, stderr=log, start_new_session=True)
+    with open(LAB_HOME / "log/ours-conductor-1.log", "ab") as log:
+        process = subprocess.Popen([binary, "--config-file", config], stdout=log, stderr=log, start_new_session=True)
+    STARTED.append(process)
     started = pathlib.Path(f"/proc/{process.pid}/stat").read_text().rsplit(") ", 1)[1].split()[19]
     (LAB_HOME / "run/ours-conductor-1.pid").write_text(f"{process.pid} {started}\n")
 

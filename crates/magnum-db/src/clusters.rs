@@ -155,9 +155,8 @@ impl Store {
                 ("health_status_reason", (&reason).into()),
                 ("updated_at", whole_seconds(now).into()),
             ];
-            match update(tx, "cluster", columns, "uuid = ?", args![cluster]).await? {
-                0 => return Err(not_found(&cluster.to_string())),
-                _ => (),
+            if update(tx, "cluster", columns, "uuid = ?", args![cluster]).await? == 0 {
+                return Err(not_found(&cluster.to_string()));
             }
         })
     }

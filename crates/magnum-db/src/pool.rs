@@ -76,9 +76,9 @@ pub(crate) enum Tx {
 }
 
 /// Statements of a fixed text are kept prepared; those that grow with their arguments are not.
-fn prepared<DB: sqlx::Database>(sql: &str, args: Vec<Arg>) -> Query<'static, DB, DB::Arguments>
+fn prepared<DB>(sql: &str, args: Vec<Arg>) -> Query<'static, DB, DB::Arguments>
 where
-    DB: sqlx::database::HasStatementCache,
+    DB: sqlx::Database + sqlx::database::HasStatementCache,
     DB::Arguments: sqlx::IntoArguments<DB>,
     Option<String>: sqlx::Encode<'static, DB> + sqlx::Type<DB>,
     Option<i64>: sqlx::Encode<'static, DB> + sqlx::Type<DB>,

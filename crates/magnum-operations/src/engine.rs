@@ -105,10 +105,10 @@ where
             return Ok(Ran::Waiting);
         };
         let mut cx = StepContext { operation, log, now };
-        if cx.operation.state == OperationState::Running {
-            if let Some(ran) = self.forward(fence, kind.as_ref(), &mut cx).await? {
-                return Ok(ran);
-            }
+        if cx.operation.state == OperationState::Running
+            && let Some(ran) = self.forward(fence, kind.as_ref(), &mut cx).await?
+        {
+            return Ok(ran);
         }
         self.backward(fence, kind.as_ref(), &mut cx).await
     }

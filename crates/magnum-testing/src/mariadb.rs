@@ -174,11 +174,20 @@ fn program(name: &str) -> anyhow::Result<PathBuf> {
         .ok_or_else(|| Skip(format!("{name} is not installed (Debian: mariadb-server-core)")).into())
 }
 
+/// The option for a temporary folder of its own: a server that starts deletes what looks like a temporary table left
+/// behind, also another server's, which then crashes.
+fn own_temporary_folder(data: &Path) -> anyhow::Result<String> {
+    let folder = data.with_file_name("tmp");
+    fs::create_dir_all(&folder).context("creating the server's temporary folder")?;
+    Ok(format!("--tmpdir={}", folder.display()))
+}
+
 /// Writes the server's own tables into an empty data folder.
 fn install_tables(install: &Path, data: &Path) -> anyhow::Result<()> {
     let output = Command::new(install)
         .arg("--no-defaults")
         .arg(format!("--datadir={}", data.display()))
+        .arg(own_temporary_folder(data)?)
         .args([
             "--auth-root-authentication-method=normal",
             "--skip-test-db",
@@ -211,6 +220,7 @@ fn launch(server: &Path, folder: &Path, data: &Path, accounts: &Path) -> anyhow:
         .arg(format!("--socket={}", folder.join("socket").display()))
         .arg(format!("--pid-file={}", folder.join("pid").display()))
         .arg(format!("--init-file={}", accounts.display()))
+        .arg(own_temporary_folder(data)?)
         .arg(format!("--port={port}"))
         .args([
             "--user=root",

@@ -32,7 +32,8 @@ pub async fn show(State(state): State<AppState>, Node(node): Node, RawQuery(quer
         )
     })?;
     state.store.node_report(&node.instance_id, seen(&node)).await?;
-    let deadline = Instant::now() + state.settings.plan_hold;
+    // Whatever is configured, the answer must leave before the request's own time-out.
+    let deadline = Instant::now() + state.settings.plan_hold.min(state.settings.request_timeout / 2);
     loop {
         let handle = state.store.handle_get(node.cluster).await?;
         if handle.plan_generation > after

@@ -20,12 +20,12 @@ pub struct ClusterResize {
 
 impl ClusterResize {
     /// The action `resize`.
-    pub fn cluster_resize(world: &Arc<World>) -> Self {
+    pub fn for_resize(world: &Arc<World>) -> Self {
         Self::named(CLUSTER_RESIZE, world)
     }
 
     /// A patch of `node_count`.
-    pub fn cluster_update(world: &Arc<World>) -> Self {
+    pub fn for_update(world: &Arc<World>) -> Self {
         Self::named(CLUSTER_UPDATE, world)
     }
 

@@ -20,8 +20,8 @@ pub use cluster_resize::ClusterResize;
 pub fn all(world: &Arc<World>) -> Vec<Arc<dyn OperationKind<Change>>> {
     vec![
         Arc::new(ClusterCreate::new(world)),
-        Arc::new(ClusterResize::cluster_update(world)),
-        Arc::new(ClusterResize::cluster_resize(world)),
+        Arc::new(ClusterResize::for_update(world)),
+        Arc::new(ClusterResize::for_resize(world)),
         Arc::new(ClusterDelete::new(world)),
     ]
 }

@@ -89,7 +89,12 @@ impl OperationStore for CrashStore {
         self.inner.due(limit).await
     }
 
-    async fn claim(&self, operation: OperationId, owner: &str, lease: Duration) -> Result<Option<Claim>, StoreError> {
+    async fn claim(
+        &self,
+        operation: OperationId,
+        owner: &str,
+        lease: Duration,
+    ) -> Result<Option<Claim>, StoreError> {
         self.around(self.inner.claim(operation, owner, lease)).await
     }
 
@@ -113,7 +118,12 @@ impl OperationStore for CrashStore {
         self.around(self.inner.unwind(fence, cause, changes)).await
     }
 
-    async fn finish(&self, fence: Fence, state: OperationState, changes: Vec<Change>) -> Result<(), StoreError> {
+    async fn finish(
+        &self,
+        fence: Fence,
+        state: OperationState,
+        changes: Vec<Change>,
+    ) -> Result<(), StoreError> {
         self.around(self.inner.finish(fence, state, changes)).await
     }
 }

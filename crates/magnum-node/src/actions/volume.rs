@@ -19,10 +19,10 @@ pub(super) fn apply(
     if volume_id.is_empty() {
         return Err(StepError::Never("this node has no volume".to_owned()));
     }
-    if is_mounted(context, mount)? {
+    let device = device(context, volume_id)?;
+    if is_mounted(context, &device, mount)? {
         return Ok(());
     }
-    let device = device(context, volume_id)?;
     context.state.changing(context.machine)?;
     let present = context
         .machine
@@ -37,10 +37,16 @@ pub(super) fn apply(
     Ok(())
 }
 
-fn is_mounted(context: &Context<'_>, mount: &str) -> Result<bool, StepError> {
+/// Something else mounted there does not count: images may bring a file system of their own.
+fn is_mounted(context: &Context<'_>, device: &str, mount: &str) -> Result<bool, StepError> {
+    let resolved = must(context, &Command::new("readlink", &["-f", device]))?;
     let mounts = context.machine.read("/proc/self/mounts")?.unwrap_or_default();
     let mounts = String::from_utf8_lossy(&mounts);
-    Ok(mounts.lines().any(|line| line.split(' ').nth(1) == Some(mount)))
+    Ok(mounts.lines().any(|line| {
+        let mut fields = line.split(' ');
+        let source = fields.next();
+        fields.next() == Some(mount) && (source == Some(device) || source == Some(resolved.trim()))
+    }))
 }
 
 /// Hypervisors show the first 20 characters of the volume's id in the disk's serial number.

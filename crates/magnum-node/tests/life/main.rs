@@ -284,6 +284,16 @@ fn a_volume_with_data_is_mounted_as_it_is() {
 }
 
 #[test]
+fn what_the_image_mounts_there_is_covered_by_the_volume() {
+    let world = fresh();
+    let line = b"/dev/vda2 /var/lib/docker ext4 rw 0 0\n".to_vec();
+    world.0.borrow_mut().files.insert("/proc/self/mounts".to_owned(), (0o444, line));
+    world.offer(&founding(1, "{}"));
+    world.run().unwrap();
+    assert_eq!(world.ran("mount"), 1);
+}
+
+#[test]
 fn a_volume_that_is_not_attached_is_named() {
     let world = fresh();
     world.0.borrow_mut().files.clear();

@@ -148,11 +148,12 @@ impl Inner {
                 None => bad(&format!("Reading lists...\nE: Unable to locate package {package}\n")),
             },
             ["blkid", ..] => ok(format!("{}\n", self.file_system)),
+            ["readlink", _, _] => ok("/dev/vdb\n".to_owned()),
             ["mkdir", ..] => ok(String::new()),
             ["mount", mount] => {
                 self.mounted.push((*mount).to_owned());
-                let line = format!("/dev/vdb {mount} ext4 rw 0 0\n");
-                self.files.insert("/proc/self/mounts".into(), (0o444, line.into_bytes()));
+                let (_, mounts) = self.files.entry("/proc/self/mounts".into()).or_default();
+                mounts.extend(format!("/dev/vdb {mount} ext4 rw 0 0\n").into_bytes());
                 ok(String::new())
             }
             [program, _, _] if program.starts_with("mkfs.") => {

@@ -1,0 +1,120 @@
+//! A delete comes at any moment of another operation, goes before everything, and needs nobody.
+
+use crate::{
+    crash_store::Side,
+    rig::{Drove, Rig},
+    scenario::Scenario,
+};
+use magnum_types::{OperationState, Status};
+use std::{pin::pin, time::Duration};
+
+async fn assert_nothing_is_left(rig: &Rig, about: &str) {
+    assert!(rig.view().await.is_none(), "{about}: the row is gone");
+    assert_eq!(rig.cloud.leftovers(), Vec::<String>::new(), "{about}");
+}
+
+/// Accepts a delete while the other operation's conductor is just before its n-th call of the store, for every n.
+async fn supersedes_at_every_moment(scenario: Scenario) {
+    let clean = scenario.clean_run().await;
+    for number in 1..=clean.store_calls {
+        let about = format!("store call {number}");
+        let (rig, operation) = scenario.accepted().await;
+        let first = rig.conductor(Some((number, Side::Before)));
+        let mut driving = pin!(first.drive(operation));
+        tokio::select! {
+            biased;
+            drove = &mut driving => panic!("{about} was not reached: {drove:?}"),
+            () = first.point.died.notified() => {}
+        }
+        let delete = rig.accept_delete().await;
+        first.point.released.notify_one();
+        let drove = driving.await;
+        // Only at its very end it is too late to stop.
+        let fits = drove == Drove::Ended(OperationState::Superseded)
+            || (number == clean.store_calls && drove == Drove::Ended(scenario.end()));
+        assert!(fits, "{about}: {drove:?}");
+        assert_eq!(rig.status().await.0, Status::DeleteInProgress, "{about}: what the client was told");
+        assert_eq!(rig.finish(delete).await, OperationState::Done, "{about}");
+        assert_nothing_is_left(&rig, &about).await;
+    }
+}
+
+#[tokio::test]
+async fn a_delete_supersedes_a_create_at_every_moment() {
+    supersedes_at_every_moment(Scenario::named("cluster_create")).await;
+}
+
+#[tokio::test]
+async fn a_delete_supersedes_a_failing_create_at_every_moment() {
+    supersedes_at_every_moment(Scenario::named("failing_create")).await;
+}
+
+#[tokio::test]
+async fn a_delete_supersedes_a_resize_at_every_moment() {
+    supersedes_at_every_moment(Scenario::named("cluster_resize")).await;
+}
+
+#[tokio::test]
+async fn a_stack_that_cannot_be_deleted_is_named_and_a_second_delete_works() {
+    let rig = Rig::with_cluster(1).await;
+    for _ in 0..30 {
+        rig.cloud.next_delete_fails("port 8f is in use by router r1");
+    }
+    let delete = rig.accept_delete().await;
+    assert_eq!(rig.finish(delete).await, OperationState::Failed);
+    let (status, reason) = rig.status().await;
+    assert_eq!(status, Status::DeleteFailed);
+    assert!(reason.contains("port 8f is in use by router r1"), "{reason}");
+    // Somebody takes the port away; the stack's failures that are left in the queue are used up by one more try.
+    let again = rig.accept_delete().await;
+    assert_eq!(rig.finish(again).await, OperationState::Done);
+    assert_nothing_is_left(&rig, "the second delete").await;
+}
+
+#[tokio::test]
+async fn a_delete_that_heat_never_ends_fails_in_time_and_a_second_one_works() {
+    let mut rig = Rig::with_cluster(1).await;
+    rig.time_limit = Duration::from_secs(120);
+    rig.cloud.build_by_hand();
+    let delete = rig.accept_delete().await;
+    assert_eq!(rig.finish(delete).await, OperationState::Failed);
+    let (status, reason) = rig.status().await;
+    assert_eq!(status, Status::DeleteFailed);
+    assert!(reason.contains("timed out while stack delete"), "{reason}");
+    rig.cloud.finish_stacks();
+    let again = rig.accept_delete().await;
+    assert_eq!(rig.finish(again).await, OperationState::Done);
+    assert_nothing_is_left(&rig, "the second delete").await;
+}
+
+#[tokio::test]
+async fn a_cluster_whose_creator_is_gone_is_deleted_by_the_services_right() {
+    let rig = Rig::with_cluster(1).await;
+    assert!(rig.cloud.delete_account("demo"));
+    let delete = rig.accept_delete().await;
+    assert_eq!(rig.finish(delete).await, OperationState::Done);
+    assert_nothing_is_left(&rig, "without a creator").await;
+}
+
+#[tokio::test]
+async fn a_creator_who_goes_while_the_delete_runs_does_not_stop_it() {
+    let rig = Rig::with_cluster(1).await;
+    let delete = rig.accept_delete().await;
+    let conductor = rig.conductor(None);
+    assert_eq!(conductor.turn(delete).await, None, "the stack takes its time");
+    assert!(rig.cloud.delete_account("demo"));
+    assert_eq!(conductor.drive(delete).await, Drove::Ended(OperationState::Done));
+    assert_nothing_is_left(&rig, "without a creator").await;
+}
+
+#[tokio::test]
+async fn a_stack_that_somebody_else_deleted_is_no_hindrance() {
+    let rig = Rig::with_cluster(1).await;
+    let delete = rig.accept_delete().await;
+    let conductor = rig.conductor(None);
+    assert_eq!(conductor.turn(delete).await, None);
+    rig.cloud.finish_stacks();
+    rig.cloud.purge_stacks();
+    assert_eq!(conductor.drive(delete).await, Drove::Ended(OperationState::Done));
+    assert_nothing_is_left(&rig, "purged").await;
+}

@@ -1,0 +1,24 @@
+//! What is true of every operation, checked for each kind by the same functions: a conductor may die around any call of
+//! the store and any write to the cloud, any call may fail, a lease may be stolen at any moment, and the end is the
+//! same as if nothing had happened, or a failure that says why and leaves nothing behind.
+//!
+//! The conductor is the real one, over SQLite in memory and a cloud that keeps state (`magnum-fakes`), on a clock that
+//! the test moves. [`scenario`] lists what is run; an operation without a scenario fails the build of trust here. Every
+//! point is tried, none is sampled, except for second crashes and dropped reads, where the header of the check says so.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+#[macro_use]
+mod scenario;
+
+mod cloud_crashes;
+mod crash_store;
+mod deletes;
+mod endings;
+mod errors;
+mod picture;
+mod rig;
+mod rows;
+mod schedules;
+mod stolen_lease;
+mod store_crashes;
+mod twice;

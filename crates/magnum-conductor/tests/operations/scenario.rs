@@ -1,0 +1,174 @@
+//! What the checks run: each kind of operation as it should go, and each on its way back after a failure. The list of
+//! names makes both the table and the tests, so no scenario is forgotten by a check.
+
+use crate::{picture::Picture, rig::Rig};
+use magnum_fakes::Call;
+use magnum_types::{
+    CLUSTER_CREATE, CLUSTER_DELETE, CLUSTER_RESIZE, CLUSTER_UPDATE, OperationId, OperationState,
+};
+
+/// Hands the scenarios' names to the macro `$then`.
+macro_rules! with_scenarios {
+    ($then:ident($($argument:tt)*)) => {
+        $then! {
+            ($($argument)*) cluster_create cluster_update cluster_resize cluster_delete
+            failing_create failing_update failing_resize retried_delete
+        }
+    };
+}
+
+/// Makes of a check (an async function of a scenario) one test per scenario.
+macro_rules! every_scenario {
+    ($($check:ident),*) => { $(with_scenarios!(tests_of($check));)* };
+}
+
+macro_rules! tests_of {
+    (($check:ident) $($name:ident)*) => {
+        mod $check {
+            $(#[tokio::test]
+            async fn $name() {
+                super::$check(crate::scenario::Scenario::named(stringify!($name))).await;
+            })*
+        }
+    };
+}
+
+macro_rules! names {
+    (() $($name:ident)*) => { pub const NAMES: &[&str] = &[$(stringify!($name)),*]; };
+}
+
+with_scenarios!(names());
+
+/// What the cloud does to the operation.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Trouble {
+    None,
+    /// Heat's next create or update fails.
+    StackFails,
+    /// Heat's next delete fails.
+    DeleteFails,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub struct Scenario {
+    pub kind: &'static str,
+    pub trouble: Trouble,
+    /// Workers before, for a cluster that is there.
+    pub before: i32,
+    /// Workers that are asked for.
+    pub after: i32,
+}
+
+impl Scenario {
+    pub fn named(name: &str) -> Self {
+        let (kind, trouble, before, after) = match name {
+            "cluster_create" => (CLUSTER_CREATE, Trouble::None, 0, 2),
+            "cluster_update" => (CLUSTER_UPDATE, Trouble::None, 2, 3),
+            "cluster_resize" => (CLUSTER_RESIZE, Trouble::None, 2, 1),
+            "cluster_delete" => (CLUSTER_DELETE, Trouble::None, 2, 0),
+            "failing_create" => (CLUSTER_CREATE, Trouble::StackFails, 0, 2),
+            "failing_update" => (CLUSTER_UPDATE, Trouble::StackFails, 2, 3),
+            "failing_resize" => (CLUSTER_RESIZE, Trouble::StackFails, 2, 1),
+            "retried_delete" => (CLUSTER_DELETE, Trouble::DeleteFails, 2, 0),
+            other => panic!("no scenario {other}"),
+        };
+        Self { kind, trouble, before, after }
+    }
+
+    /// How it ends when nothing but its own trouble happens.
+    pub fn end(self) -> OperationState {
+        match self.trouble {
+            Trouble::StackFails => OperationState::Failed,
+            Trouble::None | Trouble::DeleteFails => OperationState::Done,
+        }
+    }
+
+    /// A world in which the operation is accepted and nothing of it done.
+    pub async fn accepted(self) -> (Rig, OperationId) {
+        let rig = match self.kind {
+            CLUSTER_CREATE => Rig::new().await,
+            _ => Rig::with_cluster(self.before).await,
+        };
+        match self.trouble {
+            Trouble::None => {}
+            Trouble::StackFails => rig.cloud.next_stack_fails("No valid host was found."),
+            Trouble::DeleteFails => rig.cloud.next_delete_fails("the network is in use"),
+        }
+        let operation = self.accept(&rig).await;
+        (rig, operation)
+    }
+
+    /// Accepts the operation in a world that is there.
+    pub async fn accept(self, rig: &Rig) -> OperationId {
+        match self.kind {
+            CLUSTER_CREATE => rig.accept_create(self.after).await,
+            CLUSTER_UPDATE => rig.accept_update(self.after).await,
+            CLUSTER_RESIZE => rig.accept_resize(self.after).await,
+            CLUSTER_DELETE => rig.accept_delete().await,
+            other => panic!("no way to accept {other}"),
+        }
+    }
+
+    /// Runs it with nothing but its own trouble.
+    pub async fn clean_run(self) -> CleanRun {
+        let (rig, operation) = self.accepted().await;
+        rig.cloud.clear_log();
+        let conductor = rig.conductor(None);
+        let drove = conductor.drive(operation).await;
+        assert_eq!(drove, crate::rig::Drove::Ended(self.end()), "the clean run");
+        let calls = rig.cloud.log();
+        CleanRun { store_calls: conductor.point.calls(), calls, picture: Picture::of(&rig).await }
+    }
+}
+
+/// What a run without faults did, and how the world looked then.
+pub struct CleanRun {
+    pub store_calls: u64,
+    pub calls: Vec<Call>,
+    pub picture: Picture,
+}
+
+impl CleanRun {
+    /// How many calls of the cloud change something.
+    pub fn writes(&self) -> u64 {
+        self.calls.iter().filter(|call| is_write(call)).count() as u64
+    }
+}
+
+/// Whether a call changes something; authentication does not.
+pub fn is_write(call: &Call) -> bool {
+    !matches!(call.method.as_str(), "GET" | "HEAD") && !call.path.ends_with("/auth/tokens")
+}
+
+#[tokio::test]
+async fn every_kind_of_operation_has_a_scenario() {
+    let rig = Rig::new().await;
+    let scenarios: Vec<_> = NAMES.iter().map(|name| Scenario::named(name).kind).collect();
+    let kinds = rig.conductor(None).kinds();
+    assert!(kinds.len() >= 4, "{kinds:?}");
+    for kind in kinds {
+        assert!(
+            scenarios.contains(&kind),
+            "{kind} has no scenario: add it to Scenario::named and with_scenarios"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_living_cluster_has_everything_and_a_deleted_one_nothing() {
+    let made = Scenario::named("cluster_create").clean_run().await.picture;
+    assert!(made.credential_works && made.join_secret && made.api_address, "{made:?}");
+    assert_eq!(made.certificates, 2);
+    let count = |kind: &str| made.owned.get(kind).copied().unwrap_or(0);
+    assert_eq!(
+        (count("stack"), count("server"), count("user"), count("container")),
+        (1, 3, 1, 2),
+        "{made:?}"
+    );
+    // The creator's trust in the cluster, and what Heat made of it.
+    assert_eq!((count("trust"), count("secret")), (2, 6), "{made:?}");
+    assert!(count("volume") >= 2 && count("load balancer") >= 1 && count("floating ip") >= 1, "{made:?}");
+
+    let gone = Scenario::named("cluster_delete").clean_run().await.picture;
+    assert_eq!((gone.status, gone.owned.len(), gone.stacks.len()), (None, 0, 0));
+}
