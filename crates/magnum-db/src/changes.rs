@@ -4,7 +4,7 @@
 use crate::{
     error::DbError,
     pool::{Arg, Tx, args},
-    rows::{ClusterRow, NodeGroupRow, json_text},
+    rows::{ClusterRow, NodeGroupRow, json_text, plain_text},
     sql::{Columns, insert, marks, update},
     store::whole_seconds,
 };
@@ -92,7 +92,7 @@ pub(crate) async fn apply(tx: &mut Tx, now: NaiveDateTime, changes: &[Change]) -
             Change::NodeGroups(id, status, reason) => {
                 let columns = vec![
                     ("status", (*status).into()),
-                    ("status_reason", reason.into()),
+                    ("status_reason", reason.as_deref().map(plain_text).into()),
                     ("updated_at", whole_seconds(now).into()),
                 ];
                 update(tx, "nodegroup", columns, "cluster_id = ?", args![*id]).await?;
@@ -153,7 +153,6 @@ async fn patch_cluster(
     given!(
         columns,
         patch,
-        status_reason,
         stack_id,
         api_address,
         discovery_url,
@@ -169,6 +168,9 @@ async fn patch_cluster(
         front_proxy_ca_cert_ref,
         cluster_template_id,
     );
+    if let Some(reason) = &patch.status_reason {
+        columns.push(("status_reason", reason.as_deref().map(plain_text).into()));
+    }
     if let Some(status) = patch.status {
         columns.push(("status", status.into()));
     }
@@ -192,7 +194,10 @@ async fn patch_nodegroup(
     patch: &NodeGroupPatch,
 ) -> Result<(), DbError> {
     let mut columns: Columns = vec![("updated_at", whole_seconds(now).into())];
-    given!(columns, patch, status_reason, stack_id, version);
+    given!(columns, patch, stack_id, version);
+    if let Some(reason) = &patch.status_reason {
+        columns.push(("status_reason", reason.as_deref().map(plain_text).into()));
+    }
     if let Some(status) = patch.status {
         columns.push(("status", status.into()));
     }

@@ -138,9 +138,29 @@ fn as_text(value: Value) -> String {
     }
 }
 
-/// A value as a JSON column keeps it. The domain's maps and lists are always valid JSON.
+/// A value as a JSON column keeps it: in ASCII, as Python writes it, because the old tables' character set knows no
+/// character beyond three bytes.
 pub(crate) fn json_text(value: &impl serde::Serialize) -> Result<String, DbError> {
-    serde_json::to_string(value).map_err(|error| DbError::Failed(sqlx::Error::Encode(Box::new(error))))
+    let text = serde_json::to_string(value)
+        .map_err(|error| DbError::Failed(sqlx::Error::Encode(Box::new(error))))?;
+    let mut ascii = String::with_capacity(text.len());
+    for character in text.chars() {
+        // Outside of ASCII there are only characters of strings.
+        if character.is_ascii() {
+            ascii.push(character);
+        } else {
+            for unit in character.encode_utf16(&mut [0; 2]) {
+                ascii.push_str(&format!("\\u{unit:04x}"));
+            }
+        }
+    }
+    Ok(ascii)
+}
+
+/// A text for a plain column of the old tables: see [`json_text`]. What does not fit is replaced, since a reason that
+/// cannot be written would keep an operation from ending.
+pub(crate) fn plain_text(text: &str) -> String {
+    text.chars().map(|character| if character.len_utf8() > 3 { '\u{fffd}' } else { character }).collect()
 }
 
 pub(crate) fn moment(at: Option<NaiveDateTime>) -> Option<Timestamp> {

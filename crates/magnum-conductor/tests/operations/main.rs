@@ -3,7 +3,7 @@
 //! same as if nothing had happened, or a failure that says why and leaves nothing behind.
 //!
 //! The conductor is the real one, over SQLite in memory and a cloud that keeps state (`magnum-fakes`), on a clock that
-//! the test moves. [`scenario`] lists what is run; an operation without a scenario fails the build of trust here. Every
+//! the test moves. [`scenario`] lists what is run; an operation without a scenario fails a test. Every
 //! point is tried, none is sampled, except for second crashes and dropped reads, where the header of the check says so.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 

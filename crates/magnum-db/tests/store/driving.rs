@@ -24,6 +24,7 @@ cases![
     the_first_cause_of_failure_is_kept,
     an_ended_operation_takes_no_more_writes,
     every_field_of_every_patch_is_written,
+    a_character_that_the_old_tables_do_not_know_ends_no_operation,
     ended_operations_are_pruned_and_stuck_ones_kept,
 ];
 
@@ -306,4 +307,24 @@ async fn ended_operations_are_pruned_and_stuck_ones_kept(ground: Ground) {
     assert_eq!(left, [accept.operation.id, live.operation.id]);
     let gone = ground.store.operation_get(magnum_types::OperationId(ground.uuid())).await;
     assert!(matches!(gone, Err(DbError::NotFound { noun: "Operation", .. })));
+}
+
+async fn a_character_that_the_old_tables_do_not_know_ends_no_operation(ground: Ground) {
+    let (view, id) = accepted(&ground, "p1", "c").await;
+    let (cluster, held) = (view.cluster.uuid, claim(&ground, id).await);
+    let labels = crate::samples::labels(&[("motto", "naïve \u{1f680} €")]);
+    let patch = ClusterPatch {
+        status_reason: Some(Some("Größe \u{1f680}".to_owned())),
+        labels: Some(labels.clone()),
+        ..ClusterPatch::default()
+    };
+    let groups = Change::NodeGroups(cluster, Status::CreateFailed, Some("\u{1f680}".to_owned()));
+    let changes = vec![Change::Cluster(cluster, Box::new(patch)), groups];
+    ground.store.unwind(fence(&held), "cause \u{1f680}", changes).await.unwrap();
+    let after = ground.store.cluster_by_id(cluster).await.unwrap();
+    assert_eq!(after.cluster.labels, labels);
+    assert_eq!(after.cluster.status_reason.as_deref(), Some("Größe \u{fffd}"));
+    assert_eq!(after.nodegroups[0].status_reason.as_deref(), Some("\u{fffd}"));
+    let failure = ground.store.operation_get(id).await.unwrap().failure;
+    assert_eq!(failure.as_deref(), Some("cause \u{1f680}"));
 }
