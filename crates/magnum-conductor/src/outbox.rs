@@ -63,6 +63,7 @@ fn notifications(row: &OutboxRow, notifier: &Notifier) -> Vec<Notification> {
     .into_iter()
     .map(|(key, value)| (key.to_owned(), value))
     .collect();
+    let cluster = published(&row.snapshot);
     let event = ClusterEvent {
         action: match event.action {
             EventAction::Create => ClusterAction::Create,
@@ -75,8 +76,8 @@ fn notifications(row: &OutboxRow, notifier: &Notifier) -> Vec<Notification> {
             EventOutcome::Failure => EventPhase::Error,
         },
         cluster_id: event.cluster.0,
-        cluster_name: row.snapshot.get("name").and_then(Value::as_str).unwrap_or_default(),
-        cluster: &row.snapshot,
+        cluster_name: cluster.get("name").and_then(Value::as_str).unwrap_or_default(),
+        cluster: &cluster,
         initiator: &initiator,
         context,
     };
@@ -84,4 +85,47 @@ fn notifications(row: &OutboxRow, notifier: &Notifier) -> Vec<Notification> {
     let seed =
         row.event.operation.0.as_u64_pair().0 ^ u64::try_from(row.id).unwrap_or_default().rotate_left(32);
     cluster_notifications(notifier.settings(), &event, row.created_at, &SeededEntropy::new(seed))
+}
+
+/// The cluster as the API shows it: counts and addresses are those of its node groups.
+fn published(snapshot: &Value) -> Value {
+    let mut cluster = snapshot.get("cluster").and_then(Value::as_object).cloned().unwrap_or_default();
+    let groups = snapshot.get("nodegroups").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    for (role, count, addresses) in
+        [(true, "master_count", "master_addresses"), (false, "node_count", "node_addresses")]
+    {
+        let groups = || {
+            groups.iter().filter(move |g| (g.get("role").and_then(Value::as_str) == Some("master")) == role)
+        };
+        let nodes: i64 = groups().filter_map(|g| g.get("node_count").and_then(Value::as_i64)).sum();
+        let known: Vec<Value> = groups()
+            .filter_map(|g| g.get("node_addresses").and_then(Value::as_array))
+            .flatten()
+            .cloned()
+            .collect();
+        cluster.insert(count.to_owned(), nodes.into());
+        cluster.insert(addresses.to_owned(), known.into());
+    }
+    Value::Object(cluster)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_published_cluster_has_the_counts_and_addresses_of_its_groups() {
+        let snapshot = json!({
+            "cluster": {"name": "s1"},
+            "nodegroups": [
+                {"role": "master", "node_count": 1, "node_addresses": ["10.0.0.3"]},
+                {"role": "worker", "node_count": 2, "node_addresses": ["10.0.0.4", "10.0.0.5"]},
+                {"role": "gpu", "node_count": 3, "node_addresses": []},
+            ],
+        });
+        let cluster = published(&snapshot);
+        assert_eq!(cluster["name"], "s1");
+        assert_eq!((&cluster["master_count"], &cluster["node_count"]), (&json!(1), &json!(5)));
+        assert_eq!(cluster["node_addresses"], json!(["10.0.0.4", "10.0.0.5"]));
+    }
 }

@@ -6,7 +6,10 @@
 
 use crate::{BundleName, CertificateBundle, CertificateStore, SecretError};
 use async_trait::async_trait;
-use magnum_openstack::{CloudError, CloudErrorKind, barbican::Barbican};
+use magnum_openstack::{
+    CloudError, CloudErrorKind,
+    barbican::{Barbican, Container},
+};
 use secrecy::{ExposeSecret, SecretString};
 
 const CERTIFICATE: &str = "certificate";
@@ -24,6 +27,18 @@ impl BarbicanStore {
     /// A store over Barbican as the service user sees it.
     pub fn new(barbican: Barbican) -> Self {
         Self { barbican }
+    }
+
+    /// The container behind a reference. One that cannot be Barbican's, such as another kind of store gives, names
+    /// nothing here: Barbican's client refuses it.
+    async fn container(&self, reference: &str) -> Result<Option<Container>, SecretError> {
+        match self.barbican.container_get(reference).await {
+            Ok(container) => Ok(Some(container)),
+            Err(error) if matches!(error.kind, CloudErrorKind::NotFound | CloudErrorKind::BadRequest) => {
+                Ok(None)
+            }
+            Err(error) => Err(failed(reference)(error)),
+        }
     }
 
     async fn payload(&self, reference: &str) -> Result<SecretString, SecretError> {
@@ -77,7 +92,8 @@ impl CertificateStore for BarbicanStore {
     }
 
     async fn load(&self, reference: &str) -> Result<CertificateBundle, SecretError> {
-        let container = self.barbican.container_get(reference).await.map_err(failed(reference))?;
+        let container = self.container(reference).await?;
+        let container = container.ok_or_else(|| SecretError::NotFound(reference.to_owned()))?;
         let part = |part: &str| {
             container.secret_ref(part).map(str::to_owned).ok_or_else(|| SecretError::Unusable {
                 name: reference.to_owned(),
@@ -109,18 +125,14 @@ impl CertificateStore for BarbicanStore {
     }
 
     async fn delete(&self, name: &BundleName, reference: Option<&str>) -> Result<(), SecretError> {
-        if let Some(reference) = reference {
-            match self.barbican.container_get(reference).await {
-                Ok(container) => {
-                    // The container goes last: while it is there, a repetition finds what is left to delete.
-                    for secret in &container.secret_refs {
-                        self.barbican.secret_delete(&secret.secret_ref).await.map_err(failed(reference))?;
-                    }
-                    self.barbican.container_delete(reference).await.map_err(failed(reference))?;
-                }
-                Err(error) if error.is_not_found() => {}
-                Err(error) => return Err(failed(reference)(error)),
+        if let Some(reference) = reference
+            && let Some(container) = self.container(reference).await?
+        {
+            // The container goes last: while it is there, a repetition finds what is left to delete.
+            for secret in &container.secret_refs {
+                self.barbican.secret_delete(&secret.secret_ref).await.map_err(failed(reference))?;
             }
+            self.barbican.container_delete(reference).await.map_err(failed(reference))?;
         }
         self.sweep(&name.as_text()).await
     }

@@ -12,6 +12,11 @@ use std::{
     sync::Arc,
 };
 
+/// The parts of a bundle. The certificate marks a complete one: it is written last and goes first.
+const PARTS: [&str; 4] = ["crt", "key", "pass", "int"];
+/// What a part is called while it is being written.
+const BESIDE: [&str; 4] = ["crt.new", "key.new", "pass.new", "int.new"];
+
 /// The store.
 pub struct FileStore {
     directory: PathBuf,
@@ -31,6 +36,18 @@ impl FileStore {
             return Err(SecretError::NotFound(reference.to_owned()));
         }
         Ok(self.directory.join(format!("{reference}.{suffix}")))
+    }
+
+    /// Takes away whatever there is of a bundle, half-written files included.
+    async fn remove(&self, reference: &str) -> Result<(), SecretError> {
+        for suffix in PARTS.into_iter().chain(BESIDE) {
+            match tokio::fs::remove_file(self.path(reference, suffix)?).await {
+                Ok(()) => {}
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(SecretError::Unavailable(error.into())),
+            }
+        }
+        Ok(())
     }
 
     async fn read(&self, reference: &str, suffix: &str) -> Result<Option<String>, SecretError> {
@@ -75,8 +92,9 @@ impl CertificateStore for FileStore {
         if let Some(intermediates) = &bundle.intermediates {
             files.push((self.path(&reference, "int")?, intermediates.clone()));
         }
-        // The certificate comes last: it marks a complete bundle.
         files.push((self.path(&reference, "crt")?, bundle.certificate.clone()));
+        // What an earlier try left must not mix with this one.
+        self.remove(&reference).await?;
         let directory = self.directory.clone();
         tokio::task::spawn_blocking(move || -> io::Result<()> {
             use std::os::unix::fs::DirBuilderExt;
@@ -84,7 +102,8 @@ impl CertificateStore for FileStore {
             for (path, content) in &files {
                 write(path, content)?;
             }
-            Ok(())
+            // The new names last, too, should the machine lose power.
+            std::fs::File::open(&directory)?.sync_all()
         })
         .await
         .map_err(|error| SecretError::Unavailable(error.into()))?
@@ -115,13 +134,10 @@ impl CertificateStore for FileStore {
     async fn delete(&self, name: &BundleName, reference: Option<&str>) -> Result<(), SecretError> {
         let own = name.as_text();
         for reference in [reference, Some(own.as_str())].into_iter().flatten() {
-            for suffix in ["crt", "key", "pass", "int"] {
-                let Ok(path) = self.path(reference, suffix) else { continue };
-                match tokio::fs::remove_file(path).await {
-                    Ok(()) => {}
-                    Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                    Err(error) => return Err(SecretError::Unavailable(error.into())),
-                }
+            match self.remove(reference).await {
+                // A reference of another kind of store names nothing here.
+                Ok(()) | Err(SecretError::NotFound(_)) => {}
+                Err(error) => return Err(error),
             }
         }
         Ok(())

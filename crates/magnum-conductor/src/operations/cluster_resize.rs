@@ -58,9 +58,12 @@ impl OperationKind<Change> for ClusterResize {
 
     async fn succeeded(&self, cx: &StepContext) -> Result<Vec<Change>, StepError> {
         let params: ClusterResizeParams = cx.params()?;
+        // One that failed before this one, which waited behind it, has put the count back.
+        let count = NodeGroupPatch { node_count: Some(params.node_count), ..Default::default() };
         Ok(vec![
             cluster_status(cx, Status::UpdateComplete, None),
             group_status(params.nodegroup, Status::UpdateComplete, None),
+            Change::NodeGroup(params.nodegroup, Box::new(count)),
             event(cx, EventAction::Update, EventOutcome::Success),
         ])
     }

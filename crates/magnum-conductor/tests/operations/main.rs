@@ -3,8 +3,10 @@
 //! same as if nothing had happened, or a failure that says why and leaves nothing behind.
 //!
 //! The conductor is the real one, over SQLite in memory and a cloud that keeps state (`magnum-fakes`), on a clock that
-//! the test moves. [`scenario`] lists what is run; an operation without a scenario fails a test. Every
-//! point is tried, none is sampled, except for second crashes and dropped reads, where the header of the check says so.
+//! the test moves. [`scenario`] lists what is run; an operation without a scenario fails a test.
+//!
+//! Trying every point takes minutes in a debug build. So each check tries a sample (the first point, the last one, and
+//! some between), and has a twin, ignored unless asked for (`--run-ignored all`), that tries every point.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 #[macro_use]

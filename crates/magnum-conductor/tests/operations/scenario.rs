@@ -17,7 +17,8 @@ macro_rules! with_scenarios {
     };
 }
 
-/// Makes of a check (an async function of a scenario) one test per scenario.
+/// Makes of a check (an async function of a scenario and an extent) one test per scenario, and an ignored one that tries
+/// every point.
 macro_rules! every_scenario {
     ($($check:ident),*) => { $(with_scenarios!(tests_of($check));)* };
 }
@@ -25,10 +26,22 @@ macro_rules! every_scenario {
 macro_rules! tests_of {
     (($check:ident) $($name:ident)*) => {
         mod $check {
+            use crate::scenario::{Extent, Scenario};
+
             $(#[tokio::test]
             async fn $name() {
-                super::$check(crate::scenario::Scenario::named(stringify!($name))).await;
+                super::$check(Scenario::named(stringify!($name)), Extent::Sample).await;
             })*
+
+            mod at_every_point {
+                use crate::scenario::{Extent, Scenario};
+
+                $(#[tokio::test]
+                #[ignore = "takes minutes"]
+                async fn $name() {
+                    super::super::$check(Scenario::named(stringify!($name)), Extent::Everything).await;
+                })*
+            }
         }
     };
 }
@@ -38,6 +51,22 @@ macro_rules! names {
 }
 
 with_scenarios!(names());
+
+/// How many of a check's points are tried.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Extent {
+    Sample,
+    Everything,
+}
+
+impl Extent {
+    /// Points from 1 to `last`: all, or the first, the last and every `stride`-th between. A step makes four
+    /// calls of the store, so an odd stride meets each of them.
+    pub fn points(self, last: u64, stride: u64) -> impl Iterator<Item = u64> {
+        let all = self == Extent::Everything;
+        (1..=last).filter(move |n| all || *n == 1 || *n == last || n.is_multiple_of(stride))
+    }
+}
 
 /// What the cloud does to the operation.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

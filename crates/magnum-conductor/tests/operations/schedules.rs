@@ -57,7 +57,9 @@ async fn live(troubles: Vec<Trouble>, delete_comes_early: bool) {
     }
     let delete = match early {
         Some(delete) => {
-            assert_eq!(made, Some(OperationState::Superseded));
+            // With every step recorded it was too late to stop.
+            let ends = [Some(OperationState::Superseded), Some(OperationState::Done)];
+            assert!(ends.contains(&made), "{made:?}");
             delete
         }
         None => {
@@ -76,7 +78,7 @@ async fn live(troubles: Vec<Trouble>, delete_comes_early: bool) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, max_shrink_iters: 100, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 16, max_shrink_iters: 100, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn a_cluster_lives_and_leaves_nothing_under_any_schedule(

@@ -5,16 +5,16 @@ use crate::{
     crash_store::Side,
     picture::Picture,
     rig::{Drove, LEASE_IS_OVER},
-    scenario::{Scenario, is_write},
+    scenario::{Extent, Scenario, is_write},
 };
 use magnum_fakes::Call;
 use std::pin::pin;
 
 every_scenario!(a_stolen_lease_has_no_double_effect);
 
-async fn a_stolen_lease_has_no_double_effect(scenario: Scenario) {
+async fn a_stolen_lease_has_no_double_effect(scenario: Scenario, extent: Extent) {
     let clean = scenario.clean_run().await;
-    for number in 1..=clean.store_calls {
+    for number in extent.points(clean.store_calls, 9) {
         let (rig, operation) = scenario.accepted().await;
         rig.cloud.clear_log();
         let slow = rig.conductor(Some((number, Side::Before)));

@@ -1,13 +1,18 @@
 //! A conductor dies before or after any one of its calls of the store; the next one finishes as if nothing had been.
 
-use crate::{crash_store::Side, picture::Picture, rig::Death, scenario::Scenario};
+use crate::{
+    crash_store::Side,
+    picture::Picture,
+    rig::Death,
+    scenario::{Extent, Scenario},
+};
 
 every_scenario!(survives_a_crash_around_every_store_call);
 
-async fn survives_a_crash_around_every_store_call(scenario: Scenario) {
+async fn survives_a_crash_around_every_store_call(scenario: Scenario, extent: Extent) {
     let clean = scenario.clean_run().await;
     assert!(clean.store_calls > 8, "an operation claims, renews, records: {}", clean.store_calls);
-    for number in 1..=clean.store_calls {
+    for number in extent.points(clean.store_calls, 9) {
         for side in [Side::Before, Side::After] {
             let (rig, operation) = scenario.accepted().await;
             let first = rig.life(Some(Death::AtStore(number, side)), operation).await;

@@ -11,7 +11,18 @@ use magnum_operations::{Look, OperationKind, Progress, Step, StepContext, StepEr
 use magnum_types::Change;
 use std::sync::Arc;
 
-every_scenario!(a_step_applied_twice_has_its_effect_once);
+macro_rules! one_test_each {
+    (($check:ident) $($name:ident)*) => {
+        mod $check {
+            $(#[tokio::test]
+            async fn $name() {
+                super::$check(crate::scenario::Scenario::named(stringify!($name))).await;
+            })*
+        }
+    };
+}
+
+with_scenarios!(one_test_each(a_step_applied_twice_has_its_effect_once));
 
 async fn a_step_applied_twice_has_its_effect_once(scenario: Scenario) {
     let clean = scenario.clean_run().await;
