@@ -80,15 +80,34 @@ async fn hold(tx: &mut Tx, fence: Fence) -> Result<Flags, DbError> {
     tx.one(sql, args![fence.operation]).await?.ok_or(DbError::LostLease(fence.operation))
 }
 
-/// Lets the oldest waiting operation of the subject run; its time begins now.
-async fn promote_next(tx: &mut Tx, subject: &str, now: NaiveDateTime) -> Result<(), DbError> {
+/// The oldest waiting operation of the subject.
+async fn next_of(tx: &mut Tx, subject: &str) -> Result<Option<Next>, DbError> {
     let sql = "SELECT id, timeout_ms FROM operation WHERE subject = ? AND state = ? ORDER BY number LIMIT 1";
-    if let Some(next) = tx.one::<Next>(sql, args![subject, OperationState::Queued.as_str()]).await? {
-        let deadline = later(now, Duration::from_millis(next.timeout_ms.unsigned_abs()));
-        let sql = "UPDATE operation SET state = ?, live = subject, check_at = ?, deadline = ? WHERE id = ?";
-        tx.execute(sql, args![OperationState::Running.as_str(), now, deadline, &next.id]).await?;
-    }
+    tx.one(sql, args![subject, OperationState::Queued.as_str()]).await
+}
+
+/// Lets a waiting operation run; its time begins now.
+async fn promote(tx: &mut Tx, next: &Next, now: NaiveDateTime) -> Result<(), DbError> {
+    let deadline = later(now, Duration::from_millis(next.timeout_ms.unsigned_abs()));
+    let sql = "UPDATE operation SET state = ?, live = subject, check_at = ?, deadline = ? WHERE id = ?";
+    tx.execute(sql, args![OperationState::Running.as_str(), now, deadline, &next.id]).await?;
     Ok(())
+}
+
+/// The change without what clients were promised when the next operation was accepted: status and count are its own.
+fn giving_way(change: &Change) -> Option<Change> {
+    match change.clone() {
+        Change::Cluster(id, mut patch) => {
+            (patch.status, patch.status_reason) = (None, None);
+            Some(Change::Cluster(id, patch))
+        }
+        Change::NodeGroup(id, mut patch) => {
+            (patch.status, patch.status_reason, patch.node_count) = (None, None, None);
+            Some(Change::NodeGroup(id, patch))
+        }
+        Change::NodeGroups(..) => None,
+        other => Some(other),
+    }
 }
 
 #[async_trait]
@@ -203,8 +222,14 @@ impl OperationStore for Store {
             let flags = hold(tx, fence).await?;
             let sql = "UPDATE operation SET state = ?, live = NULL, owner = NULL, lease_until = NULL, finished_at = ? WHERE id = ?";
             tx.execute(sql, args![state.as_str(), now, fence.operation]).await?;
-            changes::apply(tx, now, &changes).await?;
-            promote_next(tx, &flags.subject, now).await?;
+            match next_of(tx, &flags.subject).await? {
+                None => changes::apply(tx, now, &changes).await?,
+                Some(next) => {
+                    let changes: Vec<Change> = changes.iter().filter_map(giving_way).collect();
+                    changes::apply(tx, now, &changes).await?;
+                    promote(tx, &next, now).await?;
+                }
+            }
         });
         done.map_err(store_error)
     }

@@ -20,6 +20,14 @@ pub struct Arguments {
     /// Log into this file instead of to standard error
     #[arg(long, value_name = "FILE")]
     pub log_file: Option<String>,
+}
+
+/// Options of the services.
+#[derive(Clone, Debug, Parser)]
+pub struct ServiceArguments {
+    /// What all programs take.
+    #[command(flatten)]
+    pub common: Arguments,
     /// Print a commented sample of magnum.conf and exit
     #[arg(long)]
     pub sample_config: bool,
@@ -49,11 +57,12 @@ impl Arguments {
 }
 
 /// Parses the command line of `program`; `--help` also lists every option of the configuration.
-pub fn parse(program: &'static str, about: &'static str) -> Arguments {
-    let command = Arguments::command().name(program).about(about).version(env!("CARGO_PKG_VERSION"));
+pub fn parse(program: &'static str, about: &'static str) -> ServiceArguments {
+    let command = ServiceArguments::command().name(program).about(about).version(env!("CARGO_PKG_VERSION"));
     let command = command.after_long_help(magnum_config::reference_help());
     let matches = command.get_matches();
-    <Arguments as clap::FromArgMatches>::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+    <ServiceArguments as clap::FromArgMatches>::from_arg_matches(&matches)
+        .unwrap_or_else(|error| error.exit())
 }
 
 /// This machine's name, the default of `[DEFAULT] host`.

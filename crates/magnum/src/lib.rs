@@ -8,4 +8,4 @@ pub mod messaging;
 pub mod process;
 pub mod storage;
 
-pub use arguments::Arguments;
+pub use arguments::{Arguments, ServiceArguments};

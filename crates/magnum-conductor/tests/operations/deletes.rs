@@ -48,7 +48,6 @@ async fn a_delete_supersedes_what_runs_at_any_moment(scenario: Scenario, extent:
 }
 
 #[tokio::test]
-#[ignore = "the store's finish overwrites the status that the next operation was accepted with"]
 async fn a_delete_that_comes_too_late_to_supersede_still_shows_as_work_in_progress() {
     for name in ["cluster_create", "failing_create", "cluster_resize", "failing_resize"] {
         let scenario = Scenario::named(name);

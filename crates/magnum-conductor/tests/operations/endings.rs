@@ -132,7 +132,6 @@ async fn a_stack_that_vanishes_while_it_is_built_fails_the_create() {
 }
 
 #[tokio::test]
-#[ignore = "the store's finish overwrites the status that the next operation was accepted with"]
 async fn a_resize_that_waits_behind_another_shows_as_work_in_progress() {
     let rig = Rig::with_cluster(1).await;
     let first = rig.accept_resize(2).await;

@@ -1,7 +1,7 @@
 //! `magnum-api`: the REST API.
 
 use anyhow::{Context, Result};
-use magnum::{Arguments, arguments, cloud, logging, messaging, process, storage};
+use magnum::{Arguments, ServiceArguments, arguments, cloud, logging, messaging, process, storage};
 use magnum_api::{
     AppState,
     nodes::{membership::StackMembership, program::NodeProgram},
@@ -29,10 +29,11 @@ fn main() -> ExitCode {
     process::run(serve(arguments))
 }
 
-async fn serve(arguments: Arguments) -> Result<()> {
+async fn serve(arguments: ServiceArguments) -> Result<()> {
     if arguments.sample_config {
         return arguments::print_sample();
     }
+    let arguments = arguments.common;
     let (config, warnings) = arguments.load(PROGRAM)?;
     logging::start(&config, PROGRAM, &warnings)?;
     let stop = process::stop_signal()?;

@@ -1,7 +1,7 @@
 //! `magnum-conductor`: does the work that the API accepted.
 
 use anyhow::{Context, Result};
-use magnum::{Arguments, arguments, cloud, logging, messaging, process, storage};
+use magnum::{ServiceArguments, arguments, cloud, logging, messaging, process, storage};
 use magnum_conductor::{
     ConductorSettings, TrustSettings, World, WorldSettings, serve, stack_board::StackBoard,
 };
@@ -19,10 +19,11 @@ fn main() -> ExitCode {
     process::run(conduct(arguments))
 }
 
-async fn conduct(arguments: Arguments) -> Result<()> {
+async fn conduct(arguments: ServiceArguments) -> Result<()> {
     if arguments.sample_config {
         return arguments::print_sample();
     }
+    let arguments = arguments.common;
     let (config, warnings) = arguments.load(PROGRAM)?;
     logging::start(&config, PROGRAM, &warnings)?;
     let stop = process::stop_signal()?;
