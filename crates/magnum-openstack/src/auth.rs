@@ -1,6 +1,6 @@
 //! Who we are to Keystone: the credentials, the wanted scope, and the request body they make.
 //!
-//! Secrets are held as [`SecretString`] and leave it only in [`AuthSettings::body`]. A session by the caller's own
+//! Secrets are held as [`SecretString`] and leave it only in `AuthSettings::body`. A session by the caller's own
 //! token is [`AuthMethod::Given`]: there is nothing to authenticate with, so it can never be renewed.
 
 use secrecy::{ExposeSecret, SecretString};

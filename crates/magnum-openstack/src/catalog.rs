@@ -30,7 +30,7 @@ pub enum Service {
 }
 
 impl Service {
-    /// Every service, in the order of [`Service::index`].
+    /// Every service, in the order of `Service::index`.
     pub const ALL: [Self; 9] = [
         Self::Identity,
         Self::Orchestration,

@@ -3,7 +3,7 @@
 //! Both engine words, `swarm` and `swarm-mode`, give Swarm mode: the classic Swarm container is no longer
 //! maintained. One manager founds the Swarm, further managers and the workers join it with tokens that the founder
 //! reports over its own authenticated channel, so no token stands in user data. Joining, gossip and overlay traffic
-//! are open among the cluster's own nodes only. See [`parameters`] for the stack and [`plan`] for the nodes.
+//! are open among the cluster's own nodes only. See `parameters` for the stack and `plan` for the nodes.
 
 mod labels;
 mod outputs;
