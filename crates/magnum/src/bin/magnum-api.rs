@@ -151,6 +151,8 @@ fn settings(config: &MagnumConfig) -> Result<ApiSettings> {
             .map_or(i32::MAX, |limit| i32::try_from(limit).unwrap_or(i32::MAX)),
         create_timeout: i32::try_from(config.cluster_heat.create_timeout).unwrap_or(60),
         service_down_time: Duration::from_secs(config.default.service_down_time),
+        // Nodes' held questions for a plan would use up any time that they are given: they ask again elsewhere.
+        stop_deadline: Duration::from_secs(config.default.graceful_shutdown_timeout.min(10)),
         plan_hold: Duration::from_secs(config.node.plan_hold_seconds),
         certificate_days: config.x509.term_of_validity,
         extension_policy: ExtensionPolicy::from_names(
