@@ -95,6 +95,8 @@ def openrc(name):
     ).stdout
     env = dict(pair.split("=", 1) for pair in text.split("\0") if "=" in pair)
     env["OS_CACERT"] = CA
+    # `coe cluster config` looks at SHELL to choose its words, and fails without one, as under a CI runner.
+    env.setdefault("SHELL", "/bin/sh")
     return env
 
 
