@@ -39,7 +39,7 @@ impl Place {
         Self { folder: tempfile::tempdir().unwrap(), server }
     }
 
-    /// One new database named `name` per engine, with its address.
+    /// One new database per engine, with its address.
     async fn databases(&self, name: &str) -> Vec<(Raw, String)> {
         let path = self.folder.path().join(format!("{name}.sqlite"));
         let options = SqliteConnectOptions::new().filename(&path).create_if_missing(true);

@@ -12,6 +12,7 @@ use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -59,6 +60,22 @@ impl Mariadb {
     /// [`Skip`] when a program is missing; anything else is a server that did not come up, with the
     /// tail of its log.
     pub fn start() -> anyhow::Result<Self> {
+        Self::start_with(&[])
+    }
+
+    /// As [`Mariadb::start`], with TLS: clients that do not ask for it are refused.
+    ///
+    /// # Errors
+    /// As [`Mariadb::start`].
+    pub fn start_with_tls(certificate: &Path, key: &Path) -> anyhow::Result<Self> {
+        Self::start_with(&[
+            format!("--ssl-cert={}", certificate.display()),
+            format!("--ssl-key={}", key.display()),
+            "--require-secure-transport=ON".to_owned(),
+        ])
+    }
+
+    fn start_with(options: &[String]) -> anyhow::Result<Self> {
         let server = program("mariadbd")?;
         let install = program("mariadb-install-db")?;
         let folder = tempfile::Builder::new()
@@ -79,7 +96,7 @@ impl Mariadb {
 
         let mut last = None;
         for _ in 0..START_ATTEMPTS {
-            match launch(&server, folder.path(), &data, &accounts) {
+            match launch(&server, folder.path(), &data, &accounts, options) {
                 Ok((child, port)) => {
                     return Ok(Self { child, port, data, _folder: folder });
                 }
@@ -122,20 +139,23 @@ impl Mariadb {
         }
     }
 
-    /// Creates the empty database `database` and answers the SQLAlchemy-style address of it, which
-    /// carries [`Mariadb::password`].
+    /// Creates an empty database and answers the SQLAlchemy-style address of it, which carries
+    /// [`Mariadb::password`]. The name tells a reader of the server's log whose it is; a number is
+    /// put behind it, so that tests which share the server never meet.
     ///
     /// # Errors
-    /// A name that is not 1 to 60 of `a-z`, `0-9` and `_`, or one that was used before on this server.
-    pub fn url(&self, database: &str) -> anyhow::Result<String> {
+    /// A name that is not 1 to 50 of `a-z`, `0-9` and `_`.
+    pub fn url(&self, name: &str) -> anyhow::Result<String> {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
         let plain = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'_';
         ensure!(
-            (1..=60).contains(&database.len()) && database.bytes().all(plain),
-            "{database:?} is no plain database name"
+            (1..=50).contains(&name.len()) && name.bytes().all(plain),
+            "{name:?} is no plain database name"
         );
+        let database = format!("{name}_{}", NUMBER.fetch_add(1, Ordering::Relaxed));
         // A database is a folder under the data folder. Making it here needs no client program and
         // no SQL driver in this crate.
-        fs::create_dir(self.data.join(database)).with_context(|| format!("creating database {database}"))?;
+        fs::create_dir(self.data.join(&database)).with_context(|| format!("creating database {database}"))?;
         Ok(format!("mysql+pymysql://{USER}:{PASSWORD}@127.0.0.1:{}/{database}?charset=utf8", self.port))
     }
 
@@ -207,7 +227,13 @@ fn install_tables(install: &Path, data: &Path) -> anyhow::Result<()> {
 }
 
 /// Starts the server on a port that is free right now and waits for its greeting.
-fn launch(server: &Path, folder: &Path, data: &Path, accounts: &Path) -> anyhow::Result<(Child, u16)> {
+fn launch(
+    server: &Path,
+    folder: &Path,
+    data: &Path,
+    accounts: &Path,
+    options: &[String],
+) -> anyhow::Result<(Child, u16)> {
     let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
         .and_then(|listener| listener.local_addr())
         .context("finding a free port")?
@@ -234,6 +260,7 @@ fn launch(server: &Path, folder: &Path, data: &Path, accounts: &Path) -> anyhow:
             "--innodb-flush-log-at-trx-commit=0",
             "--innodb-buffer-pool-size=64M",
         ])
+        .args(options)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(log_file)
@@ -291,7 +318,7 @@ mod tests {
         assert_eq!(server.port(), again.port());
         let url = server.url("first").unwrap();
         assert!(url.starts_with("mysql+pymysql://"), "{url}");
-        assert!(server.url("first").is_err(), "a database is used once");
+        assert_ne!(server.url("first").unwrap(), url, "a database is used once");
         assert!(server.url("no; drop").is_err());
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, server.port()));
         drop((server, again));
