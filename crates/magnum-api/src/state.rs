@@ -1,7 +1,7 @@
 //! What handlers work with. The binary wires it; a clone is a handful of reference counts.
 
 use crate::{
-    nodes::{membership::Membership, program::NodeProgram},
+    nodes::{held::Held, membership::Membership, program::NodeProgram},
     settings::ApiSettings,
     v1::certificates::authority::AuthorityCache,
 };
@@ -38,6 +38,8 @@ pub struct AppState {
     pub bus: Arc<dyn Bus>,
     /// Tells whether a server belongs to a cluster.
     pub membership: Arc<dyn Membership>,
+    /// Nodes that wait for a plan.
+    pub held: Held,
     /// The program that nodes download, if this server has it.
     pub program: Option<Arc<NodeProgram>>,
     /// Time.

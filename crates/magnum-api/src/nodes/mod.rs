@@ -4,6 +4,7 @@
 
 pub mod caller;
 pub mod facts;
+pub mod held;
 pub mod membership;
 pub mod plan;
 pub mod program;

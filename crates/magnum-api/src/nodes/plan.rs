@@ -4,7 +4,7 @@
 use crate::{
     error::Answer,
     extract::page::Arguments,
-    nodes::{caller::Node, facts},
+    nodes::{caller::Node, facts, held::Woken},
     state::AppState,
     v1::certificates::authority,
 };
@@ -18,9 +18,9 @@ use magnum_db::NodeReport;
 use magnum_drivers::PlanInputs;
 use magnum_types::{ClusterHandle, NodeRegistration, ServiceError, plan::Plan};
 use std::time::Duration;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::Instant;
 
-/// How often a held question looks again.
+/// How often a held question looks again: a report may have come to another process than this.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// `GET /v1/nodes/plan?after=N`: 200 with the plan, 204 when there is none within the hold.
@@ -42,10 +42,9 @@ pub async fn show(State(state): State<AppState>, Node(node): Node, RawQuery(quer
             return Ok(Json(plan).into_response());
         }
         let next = Instant::now() + LOOK_EVERY;
-        if next > deadline {
+        if next > deadline || state.held.wait(next).await == Woken::Stopping {
             return Ok(StatusCode::NO_CONTENT.into_response());
         }
-        sleep_until(next).await;
     }
 }
 

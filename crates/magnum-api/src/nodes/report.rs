@@ -68,6 +68,9 @@ pub async fn report(
         .store
         .node_report(&node.instance_id, NodeReport { state: new_state, generation, step, error })
         .await?;
+    if has_facts {
+        state.held.news();
+    }
     if (new_state.is_some() || has_facts)
         && let Some(operation) = state.store.wake_cluster(node.cluster).await?
     {

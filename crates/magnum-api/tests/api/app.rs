@@ -6,8 +6,11 @@ use axum::{Router, body::Body};
 use http::{HeaderMap, Request, StatusCode};
 use magnum_api::{
     ApiSettings, AppState, app,
-    nodes::membership::{Member, Membership},
-    nodes::program::NodeProgram,
+    nodes::{
+        held::Held,
+        membership::{Member, Membership},
+        program::NodeProgram,
+    },
     v1::certificates::authority,
 };
 use magnum_db::{ClusterView, DatabaseSettings, Store};
@@ -31,6 +34,7 @@ use std::{
     sync::{Arc, Mutex, OnceLock},
     time::Duration,
 };
+use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
 /// Certificate bundles in memory.
@@ -81,6 +85,7 @@ pub struct App {
     pub cloud: FakeCloud,
     pub members: Arc<Members>,
     pub secrets: Arc<MemorySecrets>,
+    pub stop: CancellationToken,
     clock: Arc<VirtualClock>,
     router: Router,
 }
@@ -135,6 +140,7 @@ impl App {
         change(&mut api);
         let members = Arc::new(Members::default());
         let secrets = Arc::new(MemorySecrets::default());
+        let stop = CancellationToken::new();
         let state = AppState {
             store,
             enforcer: Enforcer::new(policy).unwrap().0,
@@ -146,12 +152,13 @@ impl App {
             sealing: Arc::new(SealingKeys::new(SealingKey::from_bytes([7; 32]).unwrap())),
             bus: Arc::new(MemoryBus::new()),
             membership: members.clone(),
+            held: Held::until(stop.clone()),
             program: Some(Arc::new(NodeProgram::of("the node program".into()))),
             clock: clock.clone(),
             entropy,
             settings: Arc::new(api),
         };
-        Self { router: app(state.clone()), state, cloud, members, secrets, clock }
+        Self { router: app(state.clone()), state, cloud, members, secrets, stop, clock }
     }
 
     /// Lets time pass.

@@ -2,9 +2,12 @@ use crate::app::{App, Reply};
 use axum::body::Body;
 use http::Request;
 use magnum_api::nodes::membership::Member;
+use magnum_policy::PolicySettings;
 use magnum_types::{ClusterId, Role, plan::Plan, registration::NodeState};
 use magnum_x509::{CertificateInfo, CertificateRequest, KeyAlgorithm, NameAttribute, PrivateKey, San, token};
 use serde_json::{Value, json};
+use std::{sync::Arc, time::Duration};
+use tokio::{task::JoinHandle, time::timeout};
 
 const MASTER: &str = "6f70656e-0000-4000-8000-000000000001";
 const WORKER: &str = "6f70656e-0000-4000-8000-000000000002";
@@ -223,4 +226,47 @@ async fn the_program_is_served_under_its_hash_only() {
     assert_eq!(app.send(request).await.status, 304);
     let other = format!("/v1/nodes/program/{}", "0".repeat(64));
     assert_eq!(app.call_at("", "", "GET", &other, None).await.status, 404);
+}
+
+/// A question for a plan that is not there yet, on a server that would hold it for long.
+async fn held_question(app: &Arc<App>) -> (String, JoinHandle<Reply>) {
+    let cluster = app.living_cluster("c1").await;
+    members(app);
+    let master = register_node(app, cluster, MASTER).await;
+    let worker = register_node(app, cluster, WORKER).await;
+    let asking = app.clone();
+    let held =
+        tokio::spawn(async move { ask(&asking, &worker, "GET", "/v1/nodes/plan?after=0", None).await });
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert!(!held.is_finished(), "there is no plan for a worker yet");
+    (master, held)
+}
+
+async fn patient() -> Arc<App> {
+    Arc::new(
+        App::with(|settings| settings.plan_hold = Duration::from_secs(20), PolicySettings::default()).await,
+    )
+}
+
+#[tokio::test]
+async fn a_held_question_is_answered_as_soon_as_the_server_stops() {
+    let app = patient().await;
+    let (_, held) = held_question(&app).await;
+    app.stop.cancel();
+    let reply = timeout(Duration::from_secs(5), held).await.expect("let go at once").unwrap();
+    assert_eq!(reply.status, 204);
+}
+
+#[tokio::test]
+async fn a_held_question_is_answered_as_soon_as_the_first_master_reports() {
+    let app = patient().await;
+    let (master, held) = held_question(&app).await;
+    let plan = ask(&app, &master, "GET", "/v1/nodes/plan?after=0", None).await;
+    let facts = json!({"swarm_worker_token": "SWMTKN-1-worker", "swarm_manager_token": "SWMTKN-1-manager"});
+    let ready =
+        json!({"generation": plan.body["generation"], "step": "signal", "result": "ready", "facts": facts});
+    assert_eq!(ask(&app, &master, "POST", "/v1/nodes/report", Some(ready)).await.status, 204);
+    let reply = timeout(Duration::from_secs(5), held).await.expect("answered").unwrap();
+    assert_eq!(reply.status, 200, "{:?}", reply.body);
+    assert!(reply.body.to_string().contains("SWMTKN-1-worker"));
 }

@@ -1,7 +1,7 @@
 use crate::app::App;
 use magnum_api::{
     ApiSettings, ServeError, TlsFiles,
-    server::{listen, serve_on},
+    server::{Signals, listen, serve_on},
 };
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
@@ -20,8 +20,8 @@ async fn start(settings: ApiSettings) -> (SocketAddr, CancellationToken, JoinHan
     let address = listener.local_addr().unwrap();
     let mut state = app.state.clone();
     state.settings = Arc::new(settings);
-    let stop = CancellationToken::new();
-    (address, stop.clone(), tokio::spawn(serve_on(listener, state, stop)))
+    let signals = Signals { stop: app.stop.clone(), ..Signals::default() };
+    (address, app.stop.clone(), tokio::spawn(serve_on(listener, state, signals)))
 }
 
 fn settings() -> ApiSettings {
