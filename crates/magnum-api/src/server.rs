@@ -1,5 +1,5 @@
-//! Listening: HTTPS or HTTP, a time-out on headers, certificates taken up again when their files change, and a stop
-//! that lets running requests end within a deadline.
+//! Listening: HTTPS or HTTP, a time-out on headers, certificates taken up again when their files change or when the
+//! process is told to, and a stop that lets running requests end within a deadline.
 
 use crate::{
     router,
@@ -7,7 +7,8 @@ use crate::{
     state::AppState,
 };
 use axum_server::{Handle, Server, tls_rustls::RustlsConfig};
-use std::{io, net::SocketAddr, path::PathBuf, time::Duration};
+use std::{io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 /// How often the certificate files are looked at.
@@ -45,11 +46,20 @@ pub enum ServeError {
     Stopped(#[source] io::Error),
 }
 
-/// Serves the API until `shutdown` is cancelled and running requests have ended, or their deadline is over. HTTPS
-/// needs a process-wide rustls provider, which the binary installs.
-pub async fn serve(state: AppState, shutdown: CancellationToken) -> Result<(), ServeError> {
+/// What a running server is told from outside.
+#[derive(Clone, Debug, Default)]
+pub struct Signals {
+    /// Cancelled: stop.
+    pub stop: CancellationToken,
+    /// Notified: look at the certificate files now.
+    pub reload: Arc<Notify>,
+}
+
+/// Serves the API until it is told to stop and running requests have ended, or their deadline is over. HTTPS needs a
+/// process-wide rustls provider, which the binary installs.
+pub async fn serve(state: AppState, signals: Signals) -> Result<(), ServeError> {
     let listener = listen(&state.settings).await?;
-    serve_on(listener, state, shutdown).await
+    serve_on(listener, state, signals).await
 }
 
 /// Opens the socket that the settings name. Two steps let a caller learn the port that the system chose.
@@ -64,7 +74,7 @@ pub async fn listen(settings: &ApiSettings) -> Result<std::net::TcpListener, Ser
 pub async fn serve_on(
     listener: std::net::TcpListener,
     state: AppState,
-    shutdown: CancellationToken,
+    signals: Signals,
 ) -> Result<(), ServeError> {
     let settings = state.settings.clone();
     let address = listener.local_addr().map_err(ServeError::Stopped)?;
@@ -72,7 +82,7 @@ pub async fn serve_on(
     let handle = Handle::new();
     let ended = CancellationToken::new();
     let guard = ended.clone().drop_guard();
-    tokio::spawn(stop_when_asked(handle.clone(), shutdown, ended.clone(), settings.stop_deadline));
+    tokio::spawn(stop_when_asked(handle.clone(), signals.stop, ended.clone(), settings.stop_deadline));
     match &settings.tls {
         None => {
             tracing::info!(%address, "serving HTTP");
@@ -84,7 +94,7 @@ pub async fn serve_on(
             let config = RustlsConfig::from_pem_file(&files.certificate, &files.key)
                 .await
                 .map_err(|source| tls_error(files, source))?;
-            tokio::spawn(reload_when_changed(config.clone(), files.clone(), ended));
+            tokio::spawn(reload_when_changed(config.clone(), files.clone(), signals.reload, ended));
             tracing::info!(%address, "serving HTTPS");
             let mut server =
                 axum_server::from_tcp_rustls(listener, config).map_err(ServeError::Stopped)?.handle(handle);
@@ -120,15 +130,21 @@ fn tls_error(files: &TlsFiles, source: io::Error) -> ServeError {
 }
 
 /// Takes new certificates up; files that do not fit together (half replaced, say) are tried again at the next look.
-async fn reload_when_changed(config: RustlsConfig, files: TlsFiles, ended: CancellationToken) {
+async fn reload_when_changed(
+    config: RustlsConfig,
+    files: TlsFiles,
+    reload: Arc<Notify>,
+    ended: CancellationToken,
+) {
     let mut known = changed_at(&files).await;
     loop {
-        tokio::select! {
-            () = tokio::time::sleep(CERTIFICATE_POLL) => {}
+        let told = tokio::select! {
+            () = tokio::time::sleep(CERTIFICATE_POLL) => false,
+            () = reload.notified() => true,
             () = ended.cancelled() => return,
-        }
+        };
         let present = changed_at(&files).await;
-        if present == known {
+        if present == known && !told {
             continue;
         }
         match config.reload_from_pem_file(&files.certificate, &files.key).await {

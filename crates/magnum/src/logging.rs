@@ -1,74 +1,116 @@
 //! The log, in the shape of oslo.log's lines, since operators' parsers expect it:
-//! `2026-01-01 12:00:00.000 4711 INFO magnum_api [req-… ] message key=value`.
+//! `2026-01-01 12:00:00.000 4711 INFO magnum_api [req-… ] message key=value`. Its level and its file can be taken up
+//! again while the program runs, which is what log rotation needs.
 
 use anyhow::{Context, Result};
 use magnum_config::{MagnumConfig, Warning};
-use std::{fmt, fs::OpenOptions, io, path::Path, sync::Mutex};
+use std::{
+    fmt,
+    fs::{File, OpenOptions},
+    io,
+    path::Path,
+    sync::{Arc, Mutex, PoisonError},
+};
 use tracing::{Event, Level, Subscriber, field::Field, warn};
 use tracing_subscriber::{
     EnvFilter,
     fmt::{FmtContext, FormatEvent, FormatFields, FormattedFields, MakeWriter, format::Writer},
     layer::SubscriberExt,
-    registry::LookupSpan,
+    registry::{LookupSpan, Registry},
+    reload,
     util::SubscriberInitExt,
 };
+
+/// The running log.
+#[derive(Clone)]
+pub struct Log {
+    filter: reload::Handle<EnvFilter, Registry>,
+    output: Output,
+}
 
 /// Starts the log and writes the configuration's warnings to it.
 ///
 /// # Errors
 /// When the log file cannot be opened.
-pub fn start(config: &MagnumConfig, program: &str, warnings: &[Warning]) -> Result<()> {
-    let level = if config.log.debug { "debug" } else { "info" };
-    let levels = config.log.default_log_levels.iter().map(|pair| pair.to_lowercase());
-    let directives = std::iter::once(level.to_owned()).chain(levels).collect::<Vec<_>>().join(",");
-    let filter = EnvFilter::builder().parse_lossy(directives);
-    let writer = Output::open(config, program)?;
+pub fn start(config: &MagnumConfig, program: &str, warnings: &[Warning]) -> Result<Log> {
+    let (filter, handle) = reload::Layer::new(filter(config));
+    let output = Output(Arc::new(Mutex::new(open(config, program)?)));
     let registry = tracing_subscriber::registry().with(filter);
+    let lines = tracing_subscriber::fmt::layer().with_ansi(false).with_writer(output.clone());
     if config.log.use_json {
-        registry.with(tracing_subscriber::fmt::layer().json().flatten_event(true).with_writer(writer)).init();
+        registry.with(lines.json().flatten_event(true)).init();
     } else {
-        registry
-            .with(
-                tracing_subscriber::fmt::layer().with_ansi(false).event_format(OsloLine).with_writer(writer),
-            )
-            .init();
+        registry.with(lines.event_format(OsloLine)).init();
     }
     for warning in warnings {
         warn!("{warning}");
     }
-    Ok(())
+    Ok(Log { filter: handle, output })
 }
 
-/// Where lines go: the log file, or standard error.
-enum Output {
-    File(Mutex<std::fs::File>),
-    Stderr,
-}
-
-impl Output {
-    fn open(config: &MagnumConfig, program: &str) -> Result<Self> {
-        let log = &config.log;
-        let name = match (&log.log_file, &log.log_dir) {
-            (Some(file), Some(dir)) => Some(Path::new(dir).join(file)),
-            (Some(file), None) => Some(file.into()),
-            (None, Some(dir)) => Some(Path::new(dir).join(format!("{program}.log"))),
-            (None, None) => None,
-        };
-        let Some(name) = name.filter(|_| !log.use_stderr) else { return Ok(Self::Stderr) };
-        let file = OpenOptions::new().create(true).append(true).open(&name);
-        Ok(Self::File(Mutex::new(
-            file.with_context(|| format!("the log file {} cannot be opened", name.display()))?,
-        )))
+impl Log {
+    /// Opens the log file anew and takes the levels of `config` up.
+    ///
+    /// # Errors
+    /// When the file cannot be opened: the log goes on in the old one.
+    pub fn again(&self, config: &MagnumConfig, program: &str) -> Result<()> {
+        let target = open(config, program)?;
+        *self.output.0.lock().unwrap_or_else(PoisonError::into_inner) = target;
+        self.filter.reload(filter(config)).context("the log's levels cannot be changed")
     }
 }
 
+/// `debug` and `default_log_levels`.
+fn filter(config: &MagnumConfig) -> EnvFilter {
+    let level = if config.log.debug { "debug" } else { "info" };
+    let levels = config.log.default_log_levels.iter().map(|pair| pair.to_lowercase());
+    let directives = std::iter::once(level.to_owned()).chain(levels).collect::<Vec<_>>().join(",");
+    EnvFilter::builder().parse_lossy(directives)
+}
+
+/// Where lines go.
+enum Target {
+    File(File),
+    Stderr,
+}
+
+fn open(config: &MagnumConfig, program: &str) -> Result<Target> {
+    let log = &config.log;
+    let name = match (&log.log_file, &log.log_dir) {
+        (Some(file), Some(dir)) => Some(Path::new(dir).join(file)),
+        (Some(file), None) => Some(file.into()),
+        (None, Some(dir)) => Some(Path::new(dir).join(format!("{program}.log"))),
+        (None, None) => None,
+    };
+    let Some(name) = name.filter(|_| !log.use_stderr) else { return Ok(Target::Stderr) };
+    let file = OpenOptions::new().create(true).append(true).open(&name);
+    Ok(Target::File(file.with_context(|| format!("the log file {} cannot be opened", name.display()))?))
+}
+
+/// The place of all lines; clones share it.
+#[derive(Clone)]
+struct Output(Arc<Mutex<Target>>);
+
 impl<'a> MakeWriter<'a> for Output {
-    type Writer = Box<dyn io::Write + 'a>;
+    type Writer = Self;
 
     fn make_writer(&'a self) -> Self::Writer {
-        match self {
-            Self::File(file) => Box::new(file.make_writer()),
-            Self::Stderr => Box::new(io::stderr()),
+        self.clone()
+    }
+}
+
+impl io::Write for Output {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match &mut *self.0.lock().unwrap_or_else(PoisonError::into_inner) {
+            Target::File(file) => file.write(bytes),
+            Target::Stderr => io::stderr().write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match &mut *self.0.lock().unwrap_or_else(PoisonError::into_inner) {
+            Target::File(file) => file.flush(),
+            Target::Stderr => io::stderr().flush(),
         }
     }
 }

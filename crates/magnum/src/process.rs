@@ -1,10 +1,14 @@
 //! A program's frame: cryptography, runtime, signals, and one error line at the end.
 
+use crate::{arguments::Arguments, logging::Log};
 use anyhow::{Context, Result};
-use std::{future::Future, process::ExitCode};
-use tokio::signal::unix::{SignalKind, signal};
+use std::{future::Future, process::ExitCode, sync::Arc};
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    sync::Notify,
+};
 use tokio_util::sync::CancellationToken;
-use tracing::info;
+use tracing::{info, warn};
 
 /// Runs `work` on a runtime until it returns; a failure is printed with its causes and gives exit code 1.
 pub fn run(work: impl Future<Output = Result<()>>) -> ExitCode {
@@ -45,4 +49,26 @@ pub fn stop_signal() -> Result<CancellationToken> {
         token.cancel();
     });
     Ok(stop)
+}
+
+/// Takes up again what may change in a running program, at each SIGHUP: the log's level and file, and what waits for
+/// the notice that is returned. A configuration that cannot be used changes nothing.
+///
+/// # Errors
+/// When the signal cannot be watched.
+pub fn reload_signal(arguments: Arguments, program: &'static str, log: Log) -> Result<Arc<Notify>> {
+    let mut hangup = signal(SignalKind::hangup())?;
+    let notice = Arc::new(Notify::new());
+    let reloaded = notice.clone();
+    tokio::spawn(async move {
+        while hangup.recv().await.is_some() {
+            let done = arguments.load(program).and_then(|(config, _)| log.again(&config, program));
+            match done {
+                Ok(()) => info!("SIGHUP: log level, log file and TLS files are taken up again"),
+                Err(error) => warn!("SIGHUP: nothing is changed: {error:#}"),
+            }
+            reloaded.notify_one();
+        }
+    });
+    Ok(notice)
 }

@@ -4,7 +4,7 @@ use anyhow::{Context, Result};
 use magnum::{Arguments, ServiceArguments, arguments, cloud, logging, messaging, process, storage};
 use magnum_api::{
     AppState,
-    nodes::{membership::StackMembership, program::NodeProgram},
+    nodes::{held::Held, membership::StackMembership, program::NodeProgram},
     server,
     settings::{ApiSettings, CorsSettings, NetworkDrivers, TlsFiles},
     v1::certificates::authority,
@@ -35,8 +35,9 @@ async fn serve(arguments: ServiceArguments) -> Result<()> {
     }
     let arguments = arguments.common;
     let (config, warnings) = arguments.load(PROGRAM)?;
-    logging::start(&config, PROGRAM, &warnings)?;
+    let log = logging::start(&config, PROGRAM, &warnings)?;
     let stop = process::stop_signal()?;
+    let reload = process::reload_signal(arguments.clone(), PROGRAM, log)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
     let store = storage::database(&config, clock.clone(), entropy.clone()).await?;
@@ -57,12 +58,13 @@ async fn serve(arguments: ServiceArguments) -> Result<()> {
         authorities: authority::cache(),
         sealing,
         bus: messaging::connect(&config, PROGRAM, entropy.clone(), &stop)?,
+        held: Held::until(stop.clone()),
         program: program(&config).await?,
         clock,
         entropy,
         settings: Arc::new(settings(&config)?),
     };
-    server::serve(state, stop).await?;
+    server::serve(state, server::Signals { stop, reload }).await?;
     Ok(())
 }
 

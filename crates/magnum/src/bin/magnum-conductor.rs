@@ -25,8 +25,9 @@ async fn conduct(arguments: ServiceArguments) -> Result<()> {
     }
     let arguments = arguments.common;
     let (config, warnings) = arguments.load(PROGRAM)?;
-    logging::start(&config, PROGRAM, &warnings)?;
+    let log = logging::start(&config, PROGRAM, &warnings)?;
     let stop = process::stop_signal()?;
+    process::reload_signal(arguments.clone(), PROGRAM, log)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
     let store = storage::database(&config, clock.clone(), entropy.clone()).await?;
