@@ -10,11 +10,10 @@ use magnum_types::Clock;
 use std::{
     collections::HashMap,
     sync::{Arc, PoisonError},
+    time::Duration,
 };
 use tokio::sync::Mutex;
 
-/// How long a listing is good for.
-const FRESH_MILLIS: i64 = 900;
 /// How long a stack is asked about after nobody did, so that operations that take turns share a listing.
 const KEPT_MILLIS: i64 = 30_000;
 
@@ -37,7 +36,7 @@ impl StackBoard {
         Self { clock, projects: std::sync::Mutex::default() }
     }
 
-    /// The stack as Heat lists it, at most a second old; `None` when Heat has no such stack.
+    /// The stack as Heat lists it, at most `age` old; `None` when Heat has no such stack.
     ///
     /// # Errors
     /// When the listing fails; nothing older is given out instead.
@@ -46,6 +45,7 @@ impl StackBoard {
         heat: &Heat,
         project_id: &str,
         stack_id: &str,
+        age: Duration,
     ) -> Result<Option<Stack>, CloudError> {
         let project = {
             let mut projects = self.projects.lock().unwrap_or_else(PoisonError::into_inner);
@@ -61,7 +61,9 @@ impl StackBoard {
         let mut project = project.lock().await;
         let now = self.clock.now();
         let known = project.asked.insert(stack_id.to_owned(), now).is_some();
-        let fresh = project.listed_at.is_some_and(|at| millis_since(now, at) < FRESH_MILLIS);
+        let fresh = project
+            .listed_at
+            .is_some_and(|at| millis_since(now, at) < i64::try_from(age.as_millis()).unwrap_or(0));
         if !(fresh && known) {
             project.asked.retain(|_, asked| millis_since(now, *asked) < KEPT_MILLIS);
             let ids: Vec<String> = project.asked.keys().cloned().collect();

@@ -23,12 +23,13 @@ impl ClusterCreate {
             // A user of the cluster's own, without roles, and the creator's trust in it.
             Box::new(steps::TrusteeUser(world.clone())),
             Box::new(steps::Trust(world.clone())),
-            // The authority that signs for users and nodes, and Magnum's own key to the cluster.
-            Box::new(steps::ClusterCa(world.clone())),
-            Box::new(steps::MagnumClient(world.clone())),
             // What a member of the stack proves itself with when it registers.
             Box::new(steps::JoinSecret(world.clone())),
             Box::new(steps::StackCreate(world.clone())),
+            // While Heat builds: the authority that signs for users and nodes, and Magnum's own key to the cluster. A
+            // node that is sooner there is told to ask again.
+            Box::new(steps::ClusterCa(world.clone())),
+            Box::new(steps::MagnumClient(world.clone())),
             Box::new(steps::StackWait::create(world.clone())),
         ];
         Self { world: world.clone(), steps }

@@ -17,6 +17,13 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 /// How soon the stack is looked at again. A node's report wakes the operation sooner.
 const LOOK: Duration = Duration::from_secs(1);
+/// The same once every node is ready: Heat only has to notice.
+const LAST_LOOK: Duration = Duration::from_millis(300);
+
+/// What Heat said may be almost as old as the pause between two looks: clusters of a project share one listing.
+fn tolerated(pause: Duration) -> Duration {
+    pause.mul_f32(0.9)
+}
 
 /// The step.
 pub struct StackWait {
@@ -106,6 +113,13 @@ fn node_failure(nodes: &[NodeRegistration]) -> Option<String> {
     })
 }
 
+/// As many nodes are ready as the cluster is to have.
+fn all_ready(view: &ClusterView, nodes: &[NodeRegistration]) -> bool {
+    let wanted: i32 = view.nodegroups.iter().map(|group| group.node_count).sum();
+    let ready = nodes.iter().filter(|node| node.state == NodeState::Ready).count();
+    usize::try_from(wanted).is_ok_and(|wanted| ready >= wanted)
+}
+
 /// How far the nodes are: "2 of 3 nodes ready; s1-node-1: swarm_join".
 fn progress(view: &ClusterView, nodes: &[NodeRegistration]) -> String {
     let wanted: i32 = view.nodegroups.iter().map(|group| group.node_count).sum();
@@ -149,10 +163,11 @@ impl Step<Change> for StackWait {
         if let Some(cause) = node_failure(&nodes) {
             return Err(StepError::fatal(cause));
         }
+        let pause = if all_ready(&view, &nodes) { LAST_LOOK } else { LOOK };
         let heat = self.world.cluster_heat(cluster, &handle)?;
         let stack_id =
             cluster.stack_id.as_deref().ok_or_else(|| StepError::fatal("the cluster has no stack"))?;
-        let listed = self.world.stacks.stack(&heat, &cluster.project_id, stack_id).await;
+        let listed = self.world.stacks.stack(&heat, &cluster.project_id, stack_id, tolerated(pause)).await;
         let Some(stack) = listed.map_err(failure::cloud("asking Heat for the stack"))? else {
             return Err(StepError::fatal(format!("the stack {stack_id} was not found in Heat")));
         };
@@ -172,7 +187,7 @@ impl Step<Change> for StackWait {
             let patch = ClusterPatch { status_reason: Some(Some(text)), ..Default::default() };
             Change::Cluster(cluster.uuid, Box::new(patch))
         });
-        Ok(Look::Pending(LOOK, news.into_iter().collect()))
+        Ok(Look::Pending(pause, news.into_iter().collect()))
     }
 
     async fn apply(&self, _cx: &StepContext) -> Result<Progress<Change>, StepError> {
