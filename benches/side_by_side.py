@@ -45,7 +45,7 @@ class Service:
 
     def gone(self, uuid):
         """Deletes the cluster and waits for its end; upstream may have to be asked again."""
-        until = time.monotonic() + 180
+        until = time.monotonic() + 400
         while time.monotonic() < until:
             _, answer = self.timed("GET", f"/clusters/{uuid}")
             if answer.status_code == 404:
@@ -53,7 +53,7 @@ class Service:
             if answer.json().get("status") != "DELETE_IN_PROGRESS":
                 self.timed("DELETE", f"/clusters/{uuid}")
             time.sleep(0.5)
-        raise AssertionError(f"{self.name}: cluster {uuid} is not deleted after 180 s")
+        raise AssertionError(f"{self.name}: cluster {uuid} is not deleted after 400 s")
 
     def measure(self):
         template = self.prepare()
