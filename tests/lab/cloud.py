@@ -64,8 +64,11 @@ def snapshot():
 
     add("server", admin.get("nova", "/v2.1/servers?all_tenants=1")["servers"])
     add("stack", demo.get("heat", f"/v1/{demo.project_id}/stacks?show_hidden=true")["stacks"])
-    for kind in ("networks", "subnets", "routers", "floatingips", "security_groups"):
-        add(kind, admin.get("neutron", f"/v2.0/{kind.replace('_', '-')}")[kind])
+    for kind in ("networks", "subnets", "routers", "floatingips"):
+        add(kind, admin.get("neutron", f"/v2.0/{kind}")[kind])
+    # Neutron makes a project's group "default" by itself, at the project's first port.
+    groups = admin.get("neutron", "/v2.0/security-groups")["security_groups"]
+    add("security_groups", [group for group in groups if group["name"] != "default"])
     # Ports that Neutron makes for itself (DHCP, metadata) come and go with their network.
     ports = admin.get("neutron", "/v2.0/ports")["ports"]
     add("port", [port for port in ports if not port["device_owner"].startswith("network:")])
@@ -101,16 +104,17 @@ def openrc(name):
 
 
 class Client:
-    """The unmodified `openstack` command, as a tenant runs it."""
+    """The unmodified `openstack` command, as a tenant runs it; or another client that takes the same environment."""
 
-    def __init__(self, account="demo"):
+    def __init__(self, account="demo", program="openstack"):
         self.env = openrc(account)
+        self.program = str(program)
 
     def run(self, *words, check=True):
         """Runs `openstack WORDS`; the finished process."""
-        done = subprocess.run(["openstack", *words], env=self.env, capture_output=True, text=True, timeout=180)
+        done = subprocess.run([self.program, *words], env=self.env, capture_output=True, text=True, timeout=180)
         if check and done.returncode:
-            raise AssertionError(f"openstack {' '.join(words)}: exit {done.returncode}\n{done.stdout}{done.stderr}")
+            raise AssertionError(f"{self.program} {' '.join(words)}: exit {done.returncode}\n{done.stdout}{done.stderr}")
         return done
 
     def json(self, *words):

@@ -14,8 +14,10 @@ import time
 import unittest
 
 from cloud import LAB_HOME, Client, Magnum, left_since, snapshot
+from notifications import Heard
 
 LAB = pathlib.Path(os.environ["LAB_DIR"])
+OLD_CLIENTS = pathlib.Path(os.environ["OLD_CLIENTS"]) / "bin"
 DOCKER = os.environ.get("DOCKER", "docker")
 TEMPLATE = ["--coe", "swarm-mode", "--image", "debian-12-docker", "--external-network", "public",
             "--flavor", "m1.small", "--master-flavor", "m1.small"]
@@ -83,6 +85,8 @@ class Life(unittest.TestCase):
         self.assertTrue(all(" Ready" in node for node in nodes), nodes)
 
     def test_a_swarm_lives_from_create_to_delete(self):
+        heard = Heard()
+        self.addCleanup(heard.close)
         template, name = self.template(), f"s1-{self.suffix}"
         self.step("template create")
         self.client.run("coe", "cluster", "create", name, "--cluster-template", template,
@@ -117,10 +121,14 @@ class Life(unittest.TestCase):
             self.magnum.wait(name, ["UPDATE_COMPLETE"], 180)
             self.assert_ready(directory, cluster["api_address"], 4)
             self.step("resize to 3 workers: 4 Ready")
-            self.client.run("coe", "cluster", "update", name, "--node-count", "1")
+            self.client.run("coe", "cluster", "update", name, "--node-count", "2")
+            self.magnum.wait(name, ["UPDATE_COMPLETE"], 180)
+            self.assert_ready(directory, cluster["api_address"], 3)
+            self.step("update to 2 workers: 3 Ready, none Down")
+            Client(program=OLD_CLIENTS / "openstack").run("coe", "cluster", "update", name, "replace", "node_count=1")
             self.magnum.wait(name, ["UPDATE_COMPLETE"], 180)
             self.assert_ready(directory, cluster["api_address"], 2)
-            self.step("update to 1 worker: 2 Ready, none Down")
+            self.step("an older client's update, replace node_count=1: 2 Ready, none Down")
 
         ca = self.client.run("coe", "ca", "show", name).stdout
         self.assertIn("BEGIN CERTIFICATE", ca)
@@ -132,6 +140,10 @@ class Life(unittest.TestCase):
         self.client.run("coe", "cluster", "delete", name)
         self.magnum.wait(name, [None], 180)
         self.step("cluster delete: gone")
+        changes = ["create", *["update"] * 3, "delete"]
+        wanted = [f"magnum.cluster.{change}.{phase}" for change in changes for phase in ("start", "end")]
+        self.assertEqual(heard.phases(cluster["uuid"], len(wanted)), wanted)
+        self.step(f"an oslo.messaging listener heard of {len(wanted)} phases")
         self.client.run("coe", "cluster", "template", "delete", template)
         self.assert_nothing_left()
 
