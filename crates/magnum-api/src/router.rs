@@ -79,7 +79,10 @@ pub fn routes() -> Vec<Route> {
         route(Token, POST, "/v1/clusters/{cluster}/actions/resize", v1::clusters::resize::resize),
 
         route(Token, GET, "/v1/clusters/{cluster}/nodegroups", v1::nodegroups::list::list),
+        route(Token, POST, "/v1/clusters/{cluster}/nodegroups", v1::nodegroups::create::create),
         route(Token, GET, "/v1/clusters/{cluster}/nodegroups/{nodegroup}", v1::nodegroups::show::show),
+        route(Token, PATCH, "/v1/clusters/{cluster}/nodegroups/{nodegroup}", v1::nodegroups::update::update),
+        route(Token, DELETE, "/v1/clusters/{cluster}/nodegroups/{nodegroup}", v1::nodegroups::delete::delete),
 
         route(Token, GET, "/v1/certificates/{cluster}", v1::certificates::show::show),
         route(Token, POST, "/v1/certificates", v1::certificates::sign::sign),

@@ -14,8 +14,8 @@ use crate::{
 };
 use chrono::NaiveDateTime;
 use magnum_types::{
-    Change, Cluster, ClusterHandle, ClusterId, NodeGroup, NodeGroupId, NodeGroupPatch, OperationId,
-    OperationState, Status, change::ClusterEvent,
+    Change, Cluster, ClusterHandle, ClusterId, NodeGroup, NodeGroupHandle, NodeGroupId, NodeGroupPatch,
+    OperationId, OperationState, Status, change::ClusterEvent,
 };
 use serde_json::Value;
 use sqlx::FromRow;
@@ -69,6 +69,17 @@ pub enum Mode {
     Supersede,
 }
 
+/// What becomes of a node group when an operation is accepted.
+#[derive(Clone, Debug)]
+pub enum GroupChange {
+    /// Nothing.
+    None,
+    /// It is changed.
+    Patch(NodeGroupId, Box<NodeGroupPatch>),
+    /// It is made, with a stack of its own to come.
+    New(Box<NodeGroup>, NodeGroupHandle),
+}
+
 /// A change of a cluster.
 #[derive(Clone, Debug)]
 pub struct AcceptOperation {
@@ -78,8 +89,8 @@ pub struct AcceptOperation {
     pub allowed: fn(Status) -> bool,
     /// The cluster's status from now on.
     pub new_status: Status,
-    /// A change of one of its groups that goes with it.
-    pub nodegroup: Option<(NodeGroupId, NodeGroupPatch)>,
+    /// What becomes of one of its groups at once.
+    pub nodegroup: GroupChange,
     /// What does it.
     pub operation: NewOperation,
     /// What becomes of an operation that the cluster has already.
@@ -131,7 +142,8 @@ impl Store {
     /// Accepts a change of a cluster.
     ///
     /// # Errors
-    /// [`DbError::NotFound`], [`DbError::StatusRefused`], and [`DbError::OperationInProgress`] in mode exclusive.
+    /// [`DbError::NotFound`], [`DbError::StatusRefused`], [`DbError::OperationInProgress`] in mode exclusive, and
+    /// [`DbError::AlreadyExists`] for a new group whose name the cluster has already.
     pub async fn accept_operation(&self, accept: AcceptOperation) -> Result<(), DbError> {
         let subject = accept.cluster;
         transaction!(self, |tx, now| {
@@ -152,8 +164,12 @@ impl Store {
                 (false, Mode::Exclusive) => return Err(DbError::OperationInProgress { cluster: subject }),
                 (false, Mode::Supersede) => supersede(tx, subject, now).await?,
             }
-            if let Some((group, patch)) = &accept.nodegroup {
-                changes::apply(tx, now, &[Change::NodeGroup(*group, Box::new(patch.clone()))]).await?;
+            match &accept.nodegroup {
+                GroupChange::None => {}
+                GroupChange::Patch(group, patch) => {
+                    changes::apply(tx, now, &[Change::NodeGroup(*group, patch.clone())]).await?;
+                }
+                GroupChange::New(group, handle) => insert_nodegroup(tx, group, handle, now).await?,
             }
             let inserted = insert_operation(tx, subject.0, &accept.operation, alone, now).await;
             inserted.map_err(DbError::raced_if_duplicate)?;
@@ -205,6 +221,27 @@ async fn insert_handle(tx: &mut Tx, handle: &ClusterHandle, now: NaiveDateTime) 
         ("updated_at", now.into()),
     ];
     insert(tx, "cluster_handle", columns).await
+}
+
+async fn insert_nodegroup(
+    tx: &mut Tx,
+    group: &NodeGroup,
+    handle: &NodeGroupHandle,
+    now: NaiveDateTime,
+) -> Result<(), DbError> {
+    let inserted = insert(tx, "nodegroup", nodegroup_columns(group, now)?).await;
+    inserted.map_err(|error| match error.is_duplicate() {
+        true => DbError::AlreadyExists { noun: "Nodegroup", ident: group.name.clone() },
+        false => error,
+    })?;
+    let columns = vec![
+        ("nodegroup_uuid", handle.nodegroup.into()),
+        ("cluster_uuid", handle.cluster.into()),
+        ("stack_name", (&handle.stack_name).into()),
+        ("join_secret_hash", (&handle.join_secret_hash).into()),
+        ("created_at", now.into()),
+    ];
+    insert(tx, "nodegroup_handle", columns).await
 }
 
 async fn insert_operation(

@@ -98,6 +98,11 @@ pub(crate) async fn apply(tx: &mut Tx, now: NaiveDateTime, changes: &[Change]) -
                 update(tx, "nodegroup", columns, "cluster_id = ?", args![*id]).await?;
             }
             Change::Handle(id, patch) => patch_handle(tx, now, *id, patch).await?,
+            Change::NodeGroupSecret(id, hash) => {
+                let columns = vec![("join_secret_hash", hash.into())];
+                update(tx, "nodegroup_handle", columns, "nodegroup_uuid = ?", args![*id]).await?;
+            }
+            Change::DeleteNodeGroup(id) => delete_nodegroup(tx, *id).await?,
             Change::NodesBecome(id, state, nodes) => {
                 if let Some((condition, condition_args)) = these_nodes(*id, nodes) {
                     let columns = vec![("state", state.as_str().into())];
@@ -193,6 +198,12 @@ async fn patch_nodegroup(
     id: NodeGroupId,
     patch: &NodeGroupPatch,
 ) -> Result<(), DbError> {
+    update(tx, "nodegroup", patched_columns(now, patch)?, "uuid = ?", args![id]).await?;
+    Ok(())
+}
+
+/// The columns that a patch sets.
+pub(crate) fn patched_columns(now: NaiveDateTime, patch: &NodeGroupPatch) -> Result<Columns, DbError> {
     let mut columns: Columns = vec![("updated_at", whole_seconds(now).into())];
     given!(columns, patch, stack_id, version);
     if let Some(reason) = &patch.status_reason {
@@ -207,8 +218,19 @@ async fn patch_nodegroup(
     if let Some(addresses) = &patch.node_addresses {
         columns.push(("node_addresses", json_text(addresses)?.into()));
     }
-    update(tx, "nodegroup", columns, "uuid = ?", args![id]).await?;
-    Ok(())
+    if let Some(min) = patch.min_node_count {
+        columns.push(("min_node_count", min.into()));
+    }
+    if let Some(max) = patch.max_node_count {
+        columns.push(("max_node_count", max.into()));
+    }
+    if let Some(labels) = &patch.node_labels {
+        columns.push(("node_labels", labels.as_ref().map(json_text).transpose()?.into()));
+    }
+    if let Some(taints) = &patch.node_taints {
+        columns.push(("node_taints", taints.as_ref().map(json_text).transpose()?.into()));
+    }
+    Ok(columns)
 }
 
 /// A cluster that upstream made has no handle until something is written to it.
@@ -245,6 +267,7 @@ pub(crate) async fn raise_plan_generation(tx: &mut Tx, id: ClusterId) -> Result<
 async fn delete_cluster(tx: &mut Tx, now: NaiveDateTime, id: ClusterId) -> Result<(), DbError> {
     for (table, column) in [
         ("node_registration", "cluster_uuid"),
+        ("nodegroup_handle", "cluster_uuid"),
         ("cluster_handle", "cluster_uuid"),
         ("nodegroup", "cluster_id"),
         ("cluster", "uuid"),
@@ -255,6 +278,17 @@ async fn delete_cluster(tx: &mut Tx, now: NaiveDateTime, id: ClusterId) -> Resul
     let columns = vec![("state", OperationState::Superseded.as_str().into()), ("finished_at", now.into())];
     let condition_args = args![id, OperationState::Queued.as_str()];
     update(tx, "operation", columns, "subject = ? AND state = ?", condition_args).await?;
+    Ok(())
+}
+
+async fn delete_nodegroup(tx: &mut Tx, id: NodeGroupId) -> Result<(), DbError> {
+    for (table, column) in [
+        ("node_registration", "nodegroup_uuid"),
+        ("nodegroup_handle", "nodegroup_uuid"),
+        ("nodegroup", "uuid"),
+    ] {
+        tx.execute(&format!("DELETE FROM {table} WHERE {column} = ?"), args![id]).await?;
+    }
     Ok(())
 }
 

@@ -29,7 +29,7 @@ mod takeover;
 mod template_rows;
 mod templates;
 
-pub use accept::{AcceptCreate, AcceptOperation, Mode, NewOperation};
+pub use accept::{AcceptCreate, AcceptOperation, GroupChange, Mode, NewOperation};
 pub use clusters::ClusterView;
 pub use error::DbError;
 pub use keypairs::KeypairRow;

@@ -1,13 +1,16 @@
 //! Node groups, always within one cluster.
 
 use crate::{
+    changes::patched_columns,
     error::DbError,
     page::{List, Page, Tenancy},
     pool::args,
-    rows::{NodeGroupRow, readable},
-    store::Store,
+    rows::{Cell, NodeGroupRow, readable},
+    sql::update,
+    store::{Store, transaction},
 };
-use magnum_types::{ClusterId, NodeGroup};
+use magnum_types::{ClusterId, NodeGroup, NodeGroupHandle, NodeGroupId, NodeGroupPatch};
+use sqlx::FromRow;
 use uuid::Uuid;
 
 const NOUN: &str = "Nodegroup";
@@ -79,6 +82,66 @@ impl Store {
             self.nodegroup_get(tenancy, cluster, &marker.to_string()).await?;
         }
         Ok(readable(rows, NodeGroupRow::read))
+    }
+
+    /// Changes a group's settings, if counts and bounds still are what `seen` shows.
+    ///
+    /// # Errors
+    /// [`DbError::Stale`] when another request changed them meanwhile, or took the group away.
+    pub async fn nodegroup_update(&self, seen: &NodeGroup, patch: &NodeGroupPatch) -> Result<(), DbError> {
+        transaction!(self, |tx, now| {
+            let condition =
+                "uuid = ? AND node_count = ? AND min_node_count = ? AND COALESCE(max_node_count, -1) = ?";
+            let as_seen =
+                args![seen.uuid, seen.node_count, seen.min_node_count, seen.max_node_count.unwrap_or(-1)];
+            if update(tx, "nodegroup", patched_columns(now, patch)?, condition, as_seen).await? == 0 {
+                return Err(DbError::Stale { noun: NOUN, ident: seen.name.clone() });
+            }
+        })
+    }
+
+    /// The handle of a group with a stack of its own; `None` for a default group and for one that upstream made.
+    ///
+    /// # Errors
+    /// Fails when the database does.
+    pub async fn nodegroup_handle(&self, group: NodeGroupId) -> Result<Option<NodeGroupHandle>, DbError> {
+        let sql = "SELECT * FROM nodegroup_handle WHERE nodegroup_uuid = ?";
+        let row: Option<HandleRow> = self.one(sql, args![group]).await?;
+        row.map(HandleRow::read).transpose()
+    }
+
+    /// The handle of the cluster's group that this join secret's hash admits to.
+    ///
+    /// # Errors
+    /// Fails when the database does.
+    pub async fn nodegroup_admitted(
+        &self,
+        cluster: ClusterId,
+        join_secret_hash: &str,
+    ) -> Result<Option<NodeGroupHandle>, DbError> {
+        let sql = "SELECT * FROM nodegroup_handle WHERE cluster_uuid = ? AND join_secret_hash = ?";
+        let row: Option<HandleRow> = self.one(sql, args![cluster, join_secret_hash]).await?;
+        row.map(HandleRow::read).transpose()
+    }
+}
+
+#[derive(FromRow)]
+struct HandleRow {
+    nodegroup_uuid: String,
+    cluster_uuid: String,
+    stack_name: String,
+    join_secret_hash: Option<String>,
+}
+
+impl HandleRow {
+    fn read(self) -> Result<NodeGroupHandle, DbError> {
+        let cell = |column| Cell { table: "nodegroup_handle", ident: &self.nodegroup_uuid, column };
+        Ok(NodeGroupHandle {
+            nodegroup: cell("nodegroup_uuid").parse(&self.nodegroup_uuid)?,
+            cluster: cell("cluster_uuid").parse(&self.cluster_uuid)?,
+            stack_name: self.stack_name,
+            join_secret_hash: self.join_secret_hash,
+        })
     }
 }
 

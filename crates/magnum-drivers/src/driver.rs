@@ -2,7 +2,7 @@
 
 use crate::{
     error::DriverError,
-    inputs::{ClusterSpecView, PlanInputs, ScaleInputs, StackInputs},
+    inputs::{ClusterSpecView, GroupStackInputs, PlanInputs, ScaleInputs, StackInputs},
     labels::{LabelSpec, Warning},
 };
 use indexmap::IndexMap;
@@ -111,7 +111,20 @@ pub trait Driver: Send + Sync {
     /// The stack of a new cluster.
     fn stack(&self, inputs: &StackInputs<'_>) -> Stack;
 
-    /// The update that gives the workers' group another size.
+    /// The stack of a further group of workers. The group's labels and sizes are the group's own, and its network and
+    /// security groups those of the cluster's stack.
+    ///
+    /// # Errors
+    /// [`DriverError::Field`] when the cluster's stack does not offer what such a stack is built on, as one that another
+    /// release made.
+    fn nodegroup_stack(&self, inputs: &GroupStackInputs<'_>) -> Result<Stack, DriverError>;
+
+    /// Whether nodes of a group can be given labels and taints of the engine (`node_labels`, `node_taints`).
+    fn labels_nodes(&self) -> bool {
+        false
+    }
+
+    /// The update that gives a stack's group of workers another size.
     fn scale(&self, inputs: &ScaleInputs<'_>) -> ScaleUpdate;
 
     /// Where the stack keeps its members.

@@ -2,6 +2,7 @@
 
 use magnum_types::{Cluster, ClusterTemplate, Labels, NodeGroup, NodeRegistration};
 use secrecy::SecretString;
+use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
 /// What the operator's configuration means to drivers.
@@ -108,6 +109,20 @@ pub struct StackInputs<'a> {
     /// Lets a member of the stack register. Letters, digits, `-` and `_` only.
     pub join_secret: &'a SecretString,
     pub settings: &'a DriverSettings,
+}
+
+/// What the stack of a further node group is made from.
+#[derive(Clone, Copy, Debug)]
+#[allow(missing_docs, reason = "the types say it")]
+pub struct GroupStackInputs<'a> {
+    pub cluster: &'a Cluster,
+    pub template: &'a ClusterTemplate,
+    pub group: &'a NodeGroup,
+    /// Lets a member of the group's stack register. Letters, digits, `-` and `_` only.
+    pub join_secret: &'a SecretString,
+    pub settings: &'a DriverSettings,
+    /// The outputs of the cluster's own stack (name → value).
+    pub cluster_outputs: &'a Map<String, Value>,
 }
 
 /// What a change of a group's size is made from.

@@ -14,7 +14,7 @@ pub mod swarm;
 
 pub use driver::{ClusterOutputs, Driver, MemberGroup, Provides, ScaleUpdate, Stack};
 pub use error::DriverError;
-pub use inputs::{ClusterSpecView, DriverSettings, PlanInputs, ScaleInputs, StackInputs};
+pub use inputs::{ClusterSpecView, DriverSettings, GroupStackInputs, PlanInputs, ScaleInputs, StackInputs};
 pub use labels::{LabelKind, LabelSpec, Warning};
 pub use registry::{Registry, RegistrySettings};
 pub use removal::{Member, choose_removals, resolve_removals};

@@ -2,7 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use magnum_drivers::{
-    Driver, DriverSettings, PlanInputs, Registry, RegistrySettings, ScaleInputs, StackInputs,
+    Driver, DriverSettings, GroupStackInputs, PlanInputs, Registry, RegistrySettings, ScaleInputs,
+    StackInputs,
     swarm::{ENGINE_VERSION, FOUNDER, MANAGER_TOKEN, SwarmDriver, WORKER_TOKEN},
 };
 use magnum_types::{
@@ -276,6 +277,53 @@ fn every_parameter_and_file_is_one_that_the_templates_know() {
         );
         let server = format!("\n  {}:\n    type: OS::Nova::Server", group.server);
         assert!(stack.files.values().any(|text| text.contains(&server)), "{server}");
+    }
+}
+
+/// The stack of a further group beside a cluster whose own stack has these outputs.
+fn group_stack_of(cluster: &Cluster, outputs: Value) -> Result<magnum_drivers::Stack, String> {
+    let mut further = group("worker", 3, "m1.large");
+    further.is_default = false;
+    further.docker_volume_size = Some(10);
+    further.labels = Labels::from_iter([("availability_zone".to_owned(), "az2".to_owned())]);
+    let stack = SwarmDriver.nodegroup_stack(&GroupStackInputs {
+        cluster,
+        template: &template(),
+        group: &further,
+        join_secret: &"group-secret".to_owned().into(),
+        settings: &settings(),
+        cluster_outputs: outputs.as_object().unwrap(),
+    });
+    stack.map_err(|error| error.to_string())
+}
+
+fn cluster_outputs() -> Value {
+    json!({"node_network": "net", "node_subnet": "subnet", "node_security_groups": ["inside", "node"]})
+}
+
+#[test]
+fn the_parameters_of_a_further_group_are_the_stored_ones() {
+    let stack = group_stack_of(&cluster(), cluster_outputs()).unwrap();
+    assert_golden("nodegroup.json", include_str!("data/nodegroup.json"), &json!(stack.parameters));
+    for name in stack.parameters.keys() {
+        assert!(stack.template.contains(&format!("\n  {name}:")), "{name} is no parameter of the template");
+    }
+    for file in stack.files.keys() {
+        let used = stack.template.contains(file) || stack.files.values().any(|text| text.contains(file));
+        assert!(used, "{file} is not used");
+    }
+}
+
+#[test]
+fn a_further_group_stands_on_what_the_clusters_stack_offers() {
+    let cluster_template = stack_of(&cluster(), &template(), 1).template;
+    let outputs = cluster_template.split_once("\noutputs:\n").unwrap().1;
+    for name in cluster_outputs().as_object().unwrap().keys() {
+        assert!(outputs.contains(&format!("\n  {name}:")), "{name} is no output of the cluster's stack");
+        let mut without = cluster_outputs();
+        without.as_object_mut().unwrap().remove(name);
+        let refused = group_stack_of(&cluster(), without).unwrap_err();
+        assert!(refused.contains(name.as_str()), "{refused}");
     }
 }
 

@@ -12,6 +12,10 @@ pub const CLUSTER_UPDATE: &str = "cluster_update";
 pub const CLUSTER_RESIZE: &str = "cluster_resize";
 /// Takes a cluster away.
 pub const CLUSTER_DELETE: &str = "cluster_delete";
+/// Makes a node group beside the two that every cluster has.
+pub const NODEGROUP_CREATE: &str = "nodegroup_create";
+/// Takes such a group away.
+pub const NODEGROUP_DELETE: &str = "nodegroup_delete";
 
 /// Parameters of [`CLUSTER_CREATE`]; everything else is in the cluster's row.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,6 +43,13 @@ pub struct ClusterResizeParams {
     pub nodes_to_remove: Vec<String>,
     /// Let Heat put the old state back when the update fails.
     pub rollback: bool,
+}
+
+/// Parameters of [`NODEGROUP_CREATE`] and [`NODEGROUP_DELETE`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodeGroupParams {
+    /// The group.
+    pub nodegroup: NodeGroupId,
 }
 
 /// Parameters of [`CLUSTER_DELETE`]: deleting needs nothing from the caller.

@@ -8,6 +8,7 @@ use crate::{
     registration::NodeState,
 };
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// One write.
 #[derive(Clone, Debug, PartialEq)]
@@ -20,6 +21,10 @@ pub enum Change {
     NodeGroups(ClusterId, Status, Option<String>),
     /// Sets fields of a cluster's handle.
     Handle(ClusterId, Box<HandlePatch>),
+    /// Sets the hash of the join secret of a group with a stack of its own.
+    NodeGroupSecret(NodeGroupId, String),
+    /// Takes away a group's row, handle and registrations.
+    DeleteNodeGroup(NodeGroupId),
     /// Moves registered nodes (by instance id) to a state, e.g. leaving or gone. Raise the plan generation with it.
     NodesBecome(ClusterId, NodeState, Vec<String>),
     /// Removes registrations (by instance id) of nodes that the engine has forgotten.
@@ -65,6 +70,10 @@ pub struct NodeGroupPatch {
     pub node_count: Option<i32>,
     pub node_addresses: Option<Vec<String>>,
     pub version: Option<Option<String>>,
+    pub min_node_count: Option<i32>,
+    pub max_node_count: Option<Option<i32>>,
+    pub node_labels: Option<Option<Labels>>,
+    pub node_taints: Option<Option<Value>>,
 }
 
 /// A notification to be sent about a cluster (spec 4.5).

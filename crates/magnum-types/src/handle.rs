@@ -2,7 +2,7 @@
 //! our own beside upstream's `cluster`. Names are drawn once, in the accepting transaction, so that a repeated
 //! create looks for the same name.
 
-use crate::ids::ClusterId;
+use crate::ids::{ClusterId, NodeGroupId};
 use serde::{Deserialize, Serialize};
 
 /// How a cluster acts on the cloud (design section 7).
@@ -42,6 +42,19 @@ pub struct ClusterHandle {
     pub plan_generation: i64,
     /// Sealed JSON of what nodes told us and others need (e.g. Swarm's join tokens).
     pub facts: Option<String>,
+}
+
+/// What we keep about a node group that has a Heat stack of its own, as every group but the two default ones has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NodeGroupHandle {
+    /// The group.
+    pub nodegroup: NodeGroupId,
+    /// Its cluster.
+    pub cluster: ClusterId,
+    /// Name of its stack, drawn when the create was accepted.
+    pub stack_name: String,
+    /// SHA-256 (hex) of the join secret that the group's user-data carries; a secret of one group admits to no other.
+    pub join_secret_hash: Option<String>,
 }
 
 /// A partial change of a handle; `None` keeps the value.

@@ -23,7 +23,9 @@ pub mod registration;
 pub mod service;
 pub mod status;
 
-pub use accept::{CLUSTER_CREATE, CLUSTER_DELETE, CLUSTER_RESIZE, CLUSTER_UPDATE};
+pub use accept::{
+    CLUSTER_CREATE, CLUSTER_DELETE, CLUSTER_RESIZE, CLUSTER_UPDATE, NODEGROUP_CREATE, NODEGROUP_DELETE,
+};
 pub use change::{Change, ClusterPatch, NodeGroupPatch};
 pub use clock::{Clock, SystemClock, VirtualClock};
 pub use cluster::Cluster;
@@ -31,7 +33,7 @@ pub use cluster_template::{ClusterTemplate, Coe, ServerType};
 pub use context::RequestContext;
 pub use entropy::{Entropy, SeededEntropy, SystemEntropy};
 pub use error::{ErrorKind, ServiceError};
-pub use handle::{ClusterHandle, CredentialKind, HandlePatch};
+pub use handle::{ClusterHandle, CredentialKind, HandlePatch, NodeGroupHandle};
 pub use ids::{ClusterId, NodeGroupId, OperationId, TemplateId};
 pub use labels::Labels;
 pub use nodegroup::{NodeGroup, Role};

@@ -42,6 +42,8 @@ pub struct Rules {
     pub mandatory: &'static [&'static str],
     /// Attributes that are maps.
     pub maps: &'static [&'static str],
+    /// Attributes that are lists.
+    pub lists: &'static [&'static str],
 }
 
 /// Attributes that no patch of any resource may name.
@@ -164,10 +166,11 @@ fn apply_to_attribute(
             "The attribute {name} has a value already: use the operation 'replace' instead"
         )));
     }
-    let is_map = rules.maps.contains(&name);
+    let (is_map, is_list) = (rules.maps.contains(&name), rules.lists.contains(&name));
     *present = match (&operation.value, operation.verb) {
         (_, Verb::Remove) => Value::Null,
         (value, _) if is_map && !words::is_unset(value) => Value::Object(words::map(name, value)?),
+        (value, _) if is_list && !words::is_unset(value) => Value::Array(words::list(name, value)?),
         (Value::Object(_) | Value::Array(_), _) => {
             return Err(ServiceError::invalid(format!(
                 "Invalid value for {name}: {} is not allowed here",
@@ -179,9 +182,11 @@ fn apply_to_attribute(
     Ok(())
 }
 
-/// An empty map counts as no value: clients `add` to it.
+/// An empty map or list counts as no value: clients `add` to it.
 fn is_void(value: &Value) -> bool {
-    value.is_null() || value.as_object().is_some_and(Map::is_empty)
+    value.is_null()
+        || value.as_object().is_some_and(Map::is_empty)
+        || value.as_array().is_some_and(Vec::is_empty)
 }
 
 fn apply_to_key(
@@ -217,7 +222,8 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    const RULES: Rules = Rules { internal: &["stack_id"], mandatory: &["coe"], maps: &["labels"] };
+    const RULES: Rules =
+        Rules { internal: &["stack_id"], mandatory: &["coe"], maps: &["labels"], lists: &[] };
 
     fn patched(operations: Value) -> Result<Value, ServiceError> {
         let Value::Object(mut document) = json!({"name": "a", "coe": "swarm", "node_count": 1, "keypair": null, "labels": {"k": "v"}, "stack_id": null})

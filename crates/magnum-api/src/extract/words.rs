@@ -91,6 +91,22 @@ pub fn map(name: &str, value: &Value) -> Result<Map<String, Value>, ServiceError
     }
 }
 
+/// A list, or a text that holds one.
+pub fn list(name: &str, value: &Value) -> Result<Vec<Value>, ServiceError> {
+    let parsed = match value {
+        Value::String(text) => python_literal::parse(text).map_err(|error| {
+            ServiceError::invalid(format!("Invalid value for {name}: the text is no list: {error}"))
+        })?,
+        other => other.clone(),
+    };
+    match parsed {
+        Value::Array(list) => Ok(list),
+        other => {
+            Err(ServiceError::invalid(format!("Invalid value for {name}: {} is not a list", shown(&other))))
+        }
+    }
+}
+
 /// A label's value as text, in Python's spelling of booleans.
 pub fn label_text(value: &Value) -> Option<String> {
     match value {

@@ -42,13 +42,23 @@ pub struct Member {
 /// Answers whether a server belongs to a cluster.
 #[async_trait]
 pub trait Membership: Send + Sync + 'static {
-    /// The member that `instance_id` is, or `None` when it is none (yet).
+    /// The member of `stack` that `instance_id` is, or `None` when it is none (yet).
     async fn member(
         &self,
         cluster: &ClusterView,
         handle: &ClusterHandle,
+        stack: &MemberStack,
         instance_id: &str,
     ) -> Result<Option<Member>, ServiceError>;
+}
+
+/// The stack whose member a server says to be: the cluster's own, or that of one further node group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MemberStack {
+    /// Heat's id, once it is recorded.
+    pub id: Option<String>,
+    /// The name that was drawn for it.
+    pub name: String,
 }
 
 /// Membership as the cloud sees it.
@@ -109,15 +119,15 @@ impl StackMembership {
     async fn find(
         &self,
         cluster: &ClusterView,
-        handle: &ClusterHandle,
         session: &Session,
+        wanted: &MemberStack,
         groups: &[MemberGroup],
         instance_id: &str,
     ) -> Result<Option<Member>, CloudError> {
         let heat = self.cloud.heat(session);
-        let stack = match &cluster.cluster.stack_id {
-            Some(id) => Some(StackRef { name: handle.stack_name.clone(), id: id.clone() }),
-            None => heat.stack_find(&handle.stack_name).await?.map(|stack| stack.reference()),
+        let stack = match &wanted.id {
+            Some(id) => Some(StackRef { name: wanted.name.clone(), id: id.clone() }),
+            None => heat.stack_find(&wanted.name).await?.map(|stack| stack.reference()),
         };
         let Some(stack) = stack else { return Ok(None) };
         let filter = ResourceFilter { nested_depth: DEPTH, ..ResourceFilter::default() };
@@ -154,6 +164,7 @@ impl Membership for StackMembership {
         &self,
         cluster: &ClusterView,
         handle: &ClusterHandle,
+        stack: &MemberStack,
         instance_id: &str,
     ) -> Result<Option<Member>, ServiceError> {
         let Some(template) = &cluster.template else {
@@ -161,7 +172,7 @@ impl Membership for StackMembership {
         };
         let driver = self.registry.of_template(template)?;
         let session = self.session(cluster, handle).await?;
-        let found = self.find(cluster, handle, &session, driver.member_groups(), instance_id).await;
+        let found = self.find(cluster, &session, stack, driver.member_groups(), instance_id).await;
         found.map_err(|error| {
             ServiceError::unavailable(
                 "The cloud does not say whether this server is a member. Try again.",

@@ -5,7 +5,10 @@
 
 use crate::{
     error::Answer,
-    nodes::{caller::NodeBody, membership::Member},
+    nodes::{
+        caller::NodeBody,
+        membership::{Member, MemberStack},
+    },
     state::AppState,
     v1::certificates::authority,
 };
@@ -18,7 +21,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use http::StatusCode;
 use magnum_db::ClusterView;
 use magnum_types::{
-    ClusterHandle, ClusterId, Coe, NodeGroup, NodeRegistration, Role, ServiceError,
+    ClusterHandle, ClusterId, Coe, NodeGroup, NodeGroupHandle, NodeRegistration, Role, ServiceError,
     plan::{RegisterRequest, RegisterResponse},
     registration::NodeState,
 };
@@ -28,7 +31,7 @@ use zeroize::Zeroizing;
 
 /// `POST /v1/nodes/register`
 pub async fn register(State(state): State<AppState>, NodeBody(request): NodeBody<RegisterRequest>) -> Answer {
-    let (cluster, handle) = admitted(&state, &request).await?;
+    let Admitted { cluster, handle, group } = admitted(&state, &request).await?;
     let public_key = public_key(&request.csr)?;
     let reference = authority::reference(&cluster.cluster, None)?;
     let ca = authority::certificate(&state, reference).await?.to_string();
@@ -46,8 +49,12 @@ pub async fn register(State(state): State<AppState>, NodeBody(request): NodeBody
         return Ok(answer(RegisterResponse { token, certificate: node.certificate, ca, name: node.name }));
     }
 
-    let member = member(&state, &cluster, &handle, &request.instance_id).await?;
-    let group = group_of(&cluster, member.role)?;
+    let stack = stack_of(&cluster, &handle, group.as_ref())?;
+    let member = member(&state, &cluster, &handle, &stack, &request.instance_id).await?;
+    let group = match group {
+        Some(group) => group.nodegroup,
+        None => default_group(&cluster, member.role)?.uuid,
+    };
     let (profile, instance, csr) = (profile(&cluster, &member), request.instance_id.clone(), request.csr);
     let (now, days) = (state.clock.now(), state.settings.certificate_days);
     let issued = authority::with_key(&state, reference, move |ca| {
@@ -58,7 +65,7 @@ pub async fn register(State(state): State<AppState>, NodeBody(request): NodeBody
     let registration = NodeRegistration {
         instance_id: request.instance_id,
         cluster: cluster.cluster.uuid,
-        nodegroup: group.uuid,
+        nodegroup: group,
         role: member.role,
         primary: member.primary,
         name: member.name.clone(),
@@ -96,20 +103,46 @@ fn bearer(
     Ok(token::sha256_hex(token::sha256_hex(&secret).as_bytes()))
 }
 
-/// The cluster whose join secret the request carries.
-async fn admitted(
-    state: &AppState,
-    request: &RegisterRequest,
-) -> Result<(ClusterView, ClusterHandle), ServiceError> {
+/// What a join secret opens.
+struct Admitted {
+    cluster: ClusterView,
+    handle: ClusterHandle,
+    /// The one group whose secret it is; none for the cluster's own, which its default groups share.
+    group: Option<NodeGroupHandle>,
+}
+
+/// The cluster, and the group of it, whose join secret the request carries.
+async fn admitted(state: &AppState, request: &RegisterRequest) -> Result<Admitted, ServiceError> {
     let unknown = || ServiceError::not_found(format!("Cluster {:?} could not be found.", request.cluster));
     let id: ClusterId = request.cluster.parse().map_err(|_| unknown())?;
     let cluster = state.store.cluster_by_id(id).await?;
     let handle = state.store.handle_get(id).await?;
     let presented = SecretString::from(request.join_secret.as_str());
-    match &handle.join_secret_hash {
-        Some(hash) if token::secret_matches(hash, presented.expose_secret()) => Ok((cluster, handle)),
-        _ => Err(ServiceError::forbidden("The join secret is wrong")),
+    if handle
+        .join_secret_hash
+        .as_ref()
+        .is_some_and(|hash| token::secret_matches(hash, presented.expose_secret()))
+    {
+        return Ok(Admitted { cluster, handle, group: None });
     }
+    let hash = token::sha256_hex(presented.expose_secret().as_bytes());
+    let group = state.store.nodegroup_admitted(id, &hash).await?;
+    let group = group.ok_or_else(|| ServiceError::forbidden("The join secret is wrong"))?;
+    Ok(Admitted { cluster, handle, group: Some(group) })
+}
+
+/// The stack that the join secret belongs to.
+fn stack_of(
+    cluster: &ClusterView,
+    handle: &ClusterHandle,
+    group: Option<&NodeGroupHandle>,
+) -> Result<MemberStack, ServiceError> {
+    let Some(group) = group else {
+        return Ok(MemberStack { id: cluster.cluster.stack_id.clone(), name: handle.stack_name.clone() });
+    };
+    let row = cluster.nodegroups.iter().find(|row| row.uuid == group.nodegroup);
+    let row = row.ok_or_else(|| ServiceError::forbidden("The node group of this join secret is gone"))?;
+    Ok(MemberStack { id: row.stack_id.clone(), name: group.stack_name.clone() })
 }
 
 fn public_key(csr: &str) -> Result<Vec<u8>, ServiceError> {
@@ -133,12 +166,13 @@ async fn member(
     state: &AppState,
     cluster: &ClusterView,
     handle: &ClusterHandle,
+    stack: &MemberStack,
     instance_id: &str,
 ) -> Result<Member, ServiceError> {
     if uuid::Uuid::try_parse(instance_id).is_err() {
         return Err(ServiceError::invalid("Invalid value for instance_id: expected a UUID"));
     }
-    match state.membership.member(cluster, handle, instance_id).await? {
+    match state.membership.member(cluster, handle, stack, instance_id).await? {
         Some(member) => Ok(member),
         None if cluster.cluster.status.is_in_progress() => {
             Err(ServiceError::conflict("This server is not yet a member of the cluster's stack. Try again."))
@@ -147,7 +181,7 @@ async fn member(
     }
 }
 
-fn group_of(cluster: &ClusterView, role: Role) -> Result<&NodeGroup, ServiceError> {
+fn default_group(cluster: &ClusterView, role: Role) -> Result<&NodeGroup, ServiceError> {
     let mut groups = cluster.nodegroups.iter().filter(|group| group.kind() == role && group.is_default);
     groups.next().ok_or_else(|| {
         ServiceError::conflict(format!("Cluster {} has no default group for this node", cluster.cluster.uuid))

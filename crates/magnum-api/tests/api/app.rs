@@ -8,7 +8,7 @@ use magnum_api::{
     ApiSettings, AppState, app,
     nodes::{
         held::Held,
-        membership::{Member, Membership},
+        membership::{Member, MemberStack, Membership},
         program::NodeProgram,
     },
     v1::certificates::authority,
@@ -74,9 +74,12 @@ impl Membership for Members {
         &self,
         _: &ClusterView,
         _: &ClusterHandle,
+        stack: &MemberStack,
         id: &str,
     ) -> Result<Option<Member>, ServiceError> {
-        Ok(self.0.lock().unwrap().get(id).cloned())
+        // A member is known by its server and, in a further group, by the stack's name before it.
+        let known = self.0.lock().unwrap();
+        Ok(known.get(&format!("{}/{id}", stack.name)).or_else(|| known.get(id)).cloned())
     }
 }
 

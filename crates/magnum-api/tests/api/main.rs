@@ -9,6 +9,7 @@ mod certificates;
 mod cloud;
 mod clusters;
 mod lists;
+mod nodegroups;
 mod nodes;
 mod roles;
 mod server;

@@ -51,6 +51,10 @@ fn grow(_: &Objects) -> Option<Value> {
     Some(json!([{"op": "replace", "path": "/node_count", "value": 5}]))
 }
 
+fn bound(_: &Objects) -> Option<Value> {
+    Some(json!([{"op": "replace", "path": "/max_node_count", "value": 9}]))
+}
+
 #[rustfmt::skip]
 fn matrix() -> Vec<Row> {
     vec![
@@ -72,7 +76,10 @@ fn matrix() -> Vec<Row> {
         row("DELETE", "/v1/clusters/{cluster}",                        none,                      [401, 403, 204, 204, 204, 404]),
         row("POST",   "/v1/clusters/{cluster}/actions/resize", |_| Some(json!({"node_count": 5})), [401, 403, 202, 202, 404, 404]),
         row("GET",    "/v1/clusters/{cluster}/nodegroups",             none,                      [401, 200, 200, 200, 200, 404]),
+        row("POST",   "/v1/clusters/{cluster}/nodegroups",             |_| Some(json!({})),       [401, 403, 202, 202, 404, 404]),
         row("GET",    "/v1/clusters/{cluster}/nodegroups/{nodegroup}", none,                      [401, 200, 200, 200, 200, 404]),
+        row("PATCH",  "/v1/clusters/{cluster}/nodegroups/{nodegroup}", bound,                     [401, 403, 202, 202, 404, 404]),
+        row("DELETE", "/v1/clusters/{cluster}/nodegroups/{nodegroup}", none,                      [401, 403, 400, 400, 404, 404]),
         row("GET",    "/v1/certificates/{cluster}",                    none,                      [401, 403, 403, 200, 404, 404]),
         row("POST",   "/v1/certificates", |o| Some(json!({"cluster_uuid": o.cluster, "csr": csr()})), [401, 403, 403, 201, 400, 400]),
         row("GET",    "/v1/mservices",                                 none,                      [401, 403, 403, 403, 200, 403]),

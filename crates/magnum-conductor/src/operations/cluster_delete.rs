@@ -19,7 +19,8 @@ impl ClusterDelete {
     /// The operation over `world`.
     pub fn new(world: &Arc<World>) -> Self {
         let steps: Vec<Box<dyn Step<Change>>> = vec![
-            // The stack first: what it holds is taken away with the cluster's own right, which goes after it.
+            // The stacks first, those that stand on the cluster's before it: what they hold is taken away with the cluster's own right, which goes after it.
+            Box::new(steps::GroupStacksDelete(world.clone())),
             Box::new(steps::StackDelete(world.clone())),
             Box::new(steps::TrustDelete(world.clone())),
             Box::new(steps::TrusteeUserDelete(world.clone())),

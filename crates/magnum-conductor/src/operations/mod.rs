@@ -3,6 +3,8 @@
 mod cluster_create;
 mod cluster_delete;
 mod cluster_resize;
+mod nodegroup_create;
+mod nodegroup_delete;
 
 use crate::world::World;
 use magnum_operations::{OperationKind, StepContext};
@@ -15,6 +17,8 @@ use std::sync::Arc;
 pub use cluster_create::ClusterCreate;
 pub use cluster_delete::ClusterDelete;
 pub use cluster_resize::ClusterResize;
+pub use nodegroup_create::NodeGroupCreate;
+pub use nodegroup_delete::NodeGroupDelete;
 
 /// Every kind of operation that this conductor can do.
 pub fn all(world: &Arc<World>) -> Vec<Arc<dyn OperationKind<Change>>> {
@@ -23,6 +27,8 @@ pub fn all(world: &Arc<World>) -> Vec<Arc<dyn OperationKind<Change>>> {
         Arc::new(ClusterResize::for_update(world)),
         Arc::new(ClusterResize::for_resize(world)),
         Arc::new(ClusterDelete::new(world)),
+        Arc::new(NodeGroupCreate::new(world)),
+        Arc::new(NodeGroupDelete::new(world)),
     ]
 }
 

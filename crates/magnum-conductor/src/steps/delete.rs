@@ -1,4 +1,4 @@
-//! The steps of `cluster_delete`. Each takes away one kind of thing, by its recorded reference and by its name, and
+//! The steps of `cluster_delete` and `nodegroup_delete`. Each takes away one kind of thing, by its recorded reference and by its name, and
 //! is content when there is none.
 
 use super::certificates::bundle_name;
@@ -9,6 +9,8 @@ use magnum_secrets::{CertificateStore, Purpose};
 use magnum_types::Change;
 use std::sync::Arc;
 
+/// `group_stacks_delete`: the stacks of further node groups, which stand on the cluster's own.
+pub struct GroupStacksDelete(pub Arc<World>);
 /// `stack_delete`: the stack and everything in it.
 pub struct StackDelete(pub Arc<World>);
 /// `trust_delete`: the creator's trust, or the application credential in its place.
@@ -30,12 +32,37 @@ impl Step<Change> for StackDelete {
     }
 
     async fn apply(&self, cx: &StepContext) -> Result<Progress<Change>, StepError> {
-        let cluster = self.0.cluster(cx).await?.cluster;
+        let view = self.0.cluster(cx).await?;
         let handle = self.0.handle(cx).await?;
-        Ok(match self.0.stack_taken_away(&cluster, &handle).await? {
+        let target = self.0.target(cx, &view, &handle).await?;
+        Ok(match self.0.stack_taken_away(&view.cluster, &handle, &target).await? {
             Undo::Done => Progress::Done(Effect::nothing()),
             Undo::Pending(after) => Progress::Pending(after),
         })
+    }
+}
+
+#[async_trait]
+impl Step<Change> for GroupStacksDelete {
+    fn name(&self) -> &'static str {
+        "group_stacks_delete"
+    }
+
+    async fn look(&self, _cx: &StepContext) -> Result<Look<Change>, StepError> {
+        Ok(Look::Absent)
+    }
+
+    async fn apply(&self, cx: &StepContext) -> Result<Progress<Change>, StepError> {
+        let view = self.0.cluster(cx).await?;
+        let handle = self.0.handle(cx).await?;
+        let mut pending = None;
+        // Heat works on all of them at the same time.
+        for target in self.0.targets_apart(&view).await? {
+            if let Undo::Pending(after) = self.0.stack_taken_away(&view.cluster, &handle, &target).await? {
+                pending = Some(after);
+            }
+        }
+        Ok(pending.map_or_else(|| Progress::Done(Effect::nothing()), Progress::Pending))
     }
 }
 

@@ -2,18 +2,21 @@
 
 mod certificates;
 mod delete;
+mod group_stack;
 mod join_secret;
 mod nodes;
 mod stack;
 mod stack_scale;
 mod stack_wait;
+mod target;
 mod trust;
 mod trustee_user;
 
 pub use certificates::{ClusterCa, MagnumClient};
-pub use delete::{CertificatesDelete, StackDelete, TrustDelete, TrusteeUserDelete};
+pub use delete::{CertificatesDelete, GroupStacksDelete, StackDelete, TrustDelete, TrusteeUserDelete};
+pub use group_stack::{GroupJoinSecret, GroupStackCreate};
 pub use join_secret::JoinSecret;
-pub use nodes::{Chosen, NodesChosen, NodesDrained, NodesForgotten, NodesGone, NodesLeave};
+pub use nodes::{Chosen, GroupNodesChosen, NodesChosen, NodesDrained, NodesForgotten, NodesGone, NodesLeave};
 pub use stack::StackCreate;
 pub use stack_scale::StackScale;
 pub use stack_wait::StackWait;

@@ -38,6 +38,8 @@ impl Chosen {
 
 /// `nodes_chosen`
 pub struct NodesChosen(pub Arc<World>);
+/// `nodes_chosen`, when a whole group goes.
+pub struct GroupNodesChosen(pub Arc<World>);
 /// `nodes_leave`
 pub struct NodesLeave(pub Arc<World>);
 /// `nodes_drained`
@@ -69,12 +71,12 @@ impl Step<Change> for NodesChosen {
         let handle = self.0.handle(cx).await?;
         let heat = self.0.cluster_heat(&view.cluster, &handle)?;
         let doing = failure::cloud("asking Heat for the cluster's nodes");
-        let stack = self
-            .0
-            .stack_of(&heat, &view.cluster, &handle)
+        let target = self.0.target(cx, &view, &handle).await?;
+        let stack = target
+            .find(&heat)
             .await
             .map_err(&doing)?
-            .ok_or_else(|| StepError::fatal("the cluster's stack was not found in Heat"))?;
+            .ok_or_else(|| StepError::fatal("the stack was not found in Heat"))?;
         if stack.is_in_progress() {
             return Err(StepError::retryable("Heat is busy with the stack"));
         }
@@ -84,6 +86,7 @@ impl Step<Change> for NodesChosen {
         let groups = driver.member_groups().iter().filter(|group| group.role == Role::Worker);
         let mut members: Vec<Member> = groups.flat_map(|group| members_of(&resources, group)).collect();
         let nodes = self.0.store.nodes_of(view.cluster.uuid).await.map_err(failure::database)?;
+        let nodes = target.nodes(&view, nodes);
         for member in &mut members {
             if let Some(node) = nodes.iter().find(|node| Some(&node.instance_id) == member.server_id.as_ref())
             {
@@ -99,7 +102,38 @@ impl Step<Change> for NodesChosen {
             .filter(|member| indexes.contains(&member.index))
             .filter_map(|member| member.server_id.clone())
             .collect();
-        Ok(Progress::Done(Effect::of(Chosen { indexes, instances, stack_updated_at: stack.updated_time })?))
+        let lost = lost_workers(&nodes, &members);
+        let forget = (!lost.is_empty()).then(|| Change::ForgetNodes(view.cluster.uuid, lost));
+        let chosen = Chosen { indexes, instances, stack_updated_at: stack.updated_time };
+        Ok(Progress::Done(Effect::of(chosen)?.with(forget)))
+    }
+}
+
+/// Workers that registered and are no members any more: made by a change that failed and was undone. What they said
+/// must not fail the next change.
+fn lost_workers(nodes: &[NodeRegistration], members: &[Member]) -> Vec<String> {
+    let is_member = |id: &str| members.iter().any(|member| member.server_id.as_deref() == Some(id));
+    let workers = nodes.iter().filter(|node| node.role == Role::Worker);
+    workers.map(|node| node.instance_id.clone()).filter(|id| !is_member(id)).collect()
+}
+
+#[async_trait]
+impl Step<Change> for GroupNodesChosen {
+    fn name(&self) -> &'static str {
+        "nodes_chosen"
+    }
+
+    async fn look(&self, _cx: &StepContext) -> Result<Look<Change>, StepError> {
+        Ok(Look::Absent)
+    }
+
+    async fn apply(&self, cx: &StepContext) -> Result<Progress<Change>, StepError> {
+        let view = self.0.cluster(cx).await?;
+        let group = self.0.group(cx, &view)?.uuid;
+        let nodes = self.0.store.nodes_of(view.cluster.uuid).await.map_err(failure::database)?;
+        let of_group = nodes.into_iter().filter(|node| node.nodegroup == group);
+        let instances = of_group.map(|node| node.instance_id).collect();
+        Ok(Progress::Done(Effect::of(Chosen { instances, ..Chosen::default() })?))
     }
 }
 

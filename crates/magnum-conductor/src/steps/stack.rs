@@ -1,17 +1,17 @@
 //! `stack_create`: asks Heat for the cluster's stack. The stack's name was drawn when the request was accepted, so a
 //! repetition finds what an earlier try made.
 
-use super::JoinSecret;
+use super::{JoinSecret, target::Target};
 use crate::{failure, world::World};
 use async_trait::async_trait;
 use magnum_drivers::{DriverSettings, StackInputs};
 use magnum_openstack::{
-    CloudError, CloudErrorKind, Service,
-    heat::{Heat, Stack, StackList, StackRef, StackRequest},
+    CloudErrorKind, Service,
+    heat::{Heat, StackRef, StackRequest},
 };
 use magnum_operations::{Effect, Look, Progress, Step, StepContext, StepError, Undo};
 use magnum_types::{
-    Change, Cluster, ClusterHandle, ClusterPatch, CredentialKind, NodeGroup, NodeGroupPatch, Role,
+    Change, Cluster, ClusterHandle, ClusterId, ClusterPatch, CredentialKind, NodeGroup, NodeGroupPatch, Role,
     nodegroup::DEFAULT_WORKER,
 };
 use std::{sync::Arc, time::Duration};
@@ -28,30 +28,12 @@ impl World {
         let session = self.cluster_session(cluster, handle)?;
         Ok(self.cloud.heat(&session).in_project(&cluster.project_id))
     }
-
-    /// The cluster's stack: by its id, or by its name when the id was never recorded. A deleted one is absent.
-    pub(super) async fn stack_of(
-        &self,
-        heat: &Heat,
-        cluster: &Cluster,
-        handle: &ClusterHandle,
-    ) -> Result<Option<Stack>, CloudError> {
-        let found = match &cluster.stack_id {
-            Some(id) => {
-                let list = StackList { ids: std::slice::from_ref(id), ..Default::default() };
-                heat.stack_list(&list).await?.into_iter().next()
-            }
-            None if handle.stack_name.is_empty() => None,
-            None => heat.stack_find(&handle.stack_name).await?,
-        };
-        Ok(found.filter(|stack| stack.stack_status != "DELETE_COMPLETE"))
-    }
 }
 
 fn recorded(cluster: &Cluster, groups: &[NodeGroup], stack: &StackRef) -> Effect<Change> {
     let id = || Some(Some(stack.id.clone()));
     let patch = ClusterPatch { stack_id: id(), ..Default::default() };
-    let groups = groups.iter().map(|group| {
+    let groups = groups.iter().filter(|group| group.is_default).map(|group| {
         Change::NodeGroup(group.uuid, Box::new(NodeGroupPatch { stack_id: id(), ..Default::default() }))
     });
     Effect::nothing().with([Change::Cluster(cluster.uuid, Box::new(patch))]).with(groups)
@@ -100,12 +82,37 @@ impl Step<Change> for StackCreate {
             settings: &settings,
         });
         let heat = self.0.cluster_heat(&view.cluster, &handle)?;
+        let sent =
+            StackSent { name: &handle.stack_name, cluster: view.cluster.uuid, credential: handle.credential };
+        let made = sent.to(&heat, stack).await?;
+        Ok(Progress::Done(recorded(&view.cluster, &view.nodegroups, &made)))
+    }
+
+    async fn undo(&self, cx: &StepContext) -> Result<Undo, StepError> {
+        let cluster = self.0.cluster(cx).await?.cluster;
+        let handle = self.0.handle(cx).await?;
+        self.0.stack_taken_away(&cluster, &handle, &Target::cluster(&cluster, &handle)).await
+    }
+}
+
+/// A new stack on its way to Heat.
+pub(super) struct StackSent<'a> {
+    /// The name that was drawn for it.
+    pub name: &'a str,
+    /// Whose it is.
+    pub cluster: ClusterId,
+    /// How the cluster acts on the cloud.
+    pub credential: Option<CredentialKind>,
+}
+
+impl StackSent<'_> {
+    pub(super) async fn to(&self, heat: &Heat, stack: magnum_drivers::Stack) -> Result<StackRef, StepError> {
         let environment = stack.environment.to_string();
         let parameters = stack.parameters.into_iter().collect();
-        let uuid = view.cluster.uuid.to_string();
+        let uuid = self.cluster.to_string();
         let made = heat
             .stack_create(&StackRequest {
-                name: &handle.stack_name,
+                name: self.name,
                 template: &stack.template,
                 files: &stack.files,
                 // JSON is YAML.
@@ -117,7 +124,7 @@ impl Step<Change> for StackCreate {
             })
             .await;
         match made {
-            Ok(made) => Ok(Progress::Done(recorded(&view.cluster, &view.nodegroups, &made))),
+            Ok(made) => Ok(made),
             // An earlier try made it and its answer was lost: the next look finds it.
             Err(error) if error.kind == CloudErrorKind::Conflict => {
                 Err(StepError::retryable("the stack exists already").caused_by(error))
@@ -125,7 +132,7 @@ impl Step<Change> for StackCreate {
             // Heat does its deferred work by trusts, and Keystone lets nobody make one from an application credential:
             // it would fail the same way for ever, without a word.
             Err(error)
-                if handle.credential == Some(CredentialKind::ApplicationCredential)
+                if self.credential == Some(CredentialKind::ApplicationCredential)
                     && error.kind == CloudErrorKind::Server(500) =>
             {
                 Err(StepError::fatal(
@@ -137,18 +144,12 @@ impl Step<Change> for StackCreate {
             Err(error) => Err(failure::cloud("creating the stack")(error)),
         }
     }
-
-    async fn undo(&self, cx: &StepContext) -> Result<Undo, StepError> {
-        let cluster = self.0.cluster(cx).await?.cluster;
-        let handle = self.0.handle(cx).await?;
-        self.0.stack_taken_away(&cluster, &handle).await
-    }
 }
 
 impl World {
     /// What drivers are told, with the addresses that the configuration leaves to the catalogue. The catalogue of a
     /// fresh token is asked, since the entry may have moved after this process started.
-    async fn driver_settings(
+    pub(super) async fn driver_settings(
         &self,
         cluster: &Cluster,
         handle: &ClusterHandle,
@@ -167,16 +168,17 @@ impl World {
         Ok(settings)
     }
 
-    /// One move towards "the cluster has no stack". A failed deletion is sent again, and says why as an error.
+    /// One move towards "there is no such stack". A failed deletion is sent again, and says why as an error.
     pub(super) async fn stack_taken_away(
         &self,
         cluster: &Cluster,
         handle: &ClusterHandle,
+        target: &Target,
     ) -> Result<Undo, StepError> {
         let doing = failure::cloud("deleting the stack");
         let session = self.cluster_or_service_session(cluster, handle).await?;
         let heat = self.cloud.heat(&session).in_project(&cluster.project_id);
-        let stack = match self.stack_of(&heat, cluster, handle).await {
+        let stack = match target.find(&heat).await {
             Ok(Some(stack)) => stack,
             Ok(None) => return Ok(Undo::Done),
             // The trust ended while its token lived: the next try goes on with the service's own right.

@@ -24,12 +24,12 @@ impl StackScale {
         let handle = self.0.handle(cx).await?;
         let driver = self.0.driver(&view)?;
         let heat = self.0.cluster_heat(&view.cluster, &handle)?;
-        let stack = self
-            .0
-            .stack_of(&heat, &view.cluster, &handle)
+        let target = self.0.target(cx, &view, &handle).await?;
+        let stack = target
+            .find(&heat)
             .await
             .map_err(failure::cloud("asking Heat for the stack"))?
-            .ok_or_else(|| StepError::fatal("the cluster's stack was not found in Heat"))?;
+            .ok_or_else(|| StepError::fatal("the stack was not found in Heat"))?;
         let update = driver.scale(&ScaleInputs { node_count, remove });
         let parameters = update.parameters.into_iter().collect();
         let uuid = view.cluster.uuid.to_string();
@@ -61,10 +61,10 @@ impl Step<Change> for StackScale {
             return Ok(Look::Absent);
         }
         // Heat stamps a stack when an update begins: another stamp than the chosen one means that ours went out.
-        let cluster = self.0.cluster(cx).await?.cluster;
+        let view = self.0.cluster(cx).await?;
         let handle = self.0.handle(cx).await?;
-        let heat = self.0.cluster_heat(&cluster, &handle)?;
-        let stack = self.0.stack_of(&heat, &cluster, &handle).await;
+        let heat = self.0.cluster_heat(&view.cluster, &handle)?;
+        let stack = self.0.target(cx, &view, &handle).await?.find(&heat).await;
         let stack = stack.map_err(failure::cloud("asking Heat for the stack"))?;
         let before = Chosen::of(cx)?.and_then(|chosen| chosen.stack_updated_at);
         Ok(match stack {
@@ -83,17 +83,17 @@ impl Step<Change> for StackScale {
     /// Asks Heat for the number of nodes that there was, so that half-made ones go.
     async fn undo(&self, cx: &StepContext) -> Result<Undo, StepError> {
         let params: ClusterResizeParams = cx.params()?;
-        let cluster = self.0.cluster(cx).await?.cluster;
+        let view = self.0.cluster(cx).await?;
         let handle = self.0.handle(cx).await?;
-        let heat = self.0.cluster_heat(&cluster, &handle)?;
+        let heat = self.0.cluster_heat(&view.cluster, &handle)?;
         let doing = failure::cloud("asking Heat for the stack");
-        let Some(stack) = self.0.stack_of(&heat, &cluster, &handle).await.map_err(&doing)? else {
+        let target = self.0.target(cx, &view, &handle).await?;
+        let Some(stack) = target.find(&heat).await.map_err(&doing)? else {
             return Ok(Undo::Done);
         };
         if stack.is_in_progress() {
             return Ok(Undo::Pending(Duration::from_secs(1)));
         }
-        let view = self.0.cluster(cx).await?;
         let previous =
             self.0.driver(&view)?.scale(&ScaleInputs { node_count: params.previous_count, remove: &[] });
         let Some(now) = heat.stack_get(&stack.reference(), false).await.map_err(&doing)? else {

@@ -2,16 +2,14 @@
 //! the cluster's `status_reason` shows how far each node is, and a node's failure ends the wait at once: its step and
 //! error are the first cause, long before Heat would say "timed out".
 
+use super::target::Target;
 use crate::{failure, world::World};
 use async_trait::async_trait;
 use magnum_db::ClusterView;
 use magnum_openstack::heat::{Heat, StackRef};
 use magnum_operations::{Effect, Look, Progress, Step, StepContext, StepError};
 use magnum_types::places;
-use magnum_types::{
-    Change, ClusterPatch, NodeGroup, NodeGroupPatch, NodeRegistration, NodeState, Role,
-    nodegroup::DEFAULT_WORKER,
-};
+use magnum_types::{Change, ClusterHandle, ClusterPatch, NodeGroupPatch, NodeRegistration, NodeState, Role};
 use secrecy::ExposeSecret;
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -72,35 +70,39 @@ impl StackWait {
         &self,
         heat: &Heat,
         view: &ClusterView,
+        handle: &ClusterHandle,
+        target: &Target,
         stack: &StackRef,
     ) -> Result<Effect<Change>, StepError> {
-        let handle = self.world.store.handle_get(view.cluster.uuid).await.map_err(failure::database)?;
         let stack =
             heat.stack_get(stack, true).await.map_err(failure::cloud("reading the stack's outputs"))?;
-        let stack = stack.ok_or_else(|| StepError::fatal("the cluster's stack was not found in Heat"))?;
+        let stack = stack.ok_or_else(|| StepError::fatal("the stack was not found in Heat"))?;
         let outputs = stack.outputs.iter().map(|o| (o.output_key.clone(), o.output_value.clone())).collect();
-        let facts = self.world.facts(&handle)?;
+        let facts = self.world.facts(handle)?;
         let driver = self.world.driver(view)?;
         let template =
             view.template.as_ref().ok_or_else(|| StepError::fatal("the cluster's template is gone"))?;
         let outputs = driver.outputs(&view.cluster, template, &outputs, &facts);
+        let groups = target.groups(view).map(|group| {
+            let addresses = match group.kind() {
+                Role::Master => outputs.master_addresses.clone(),
+                Role::Worker => outputs.node_addresses.clone(),
+            };
+            let version = Some(outputs.coe_version.clone());
+            let patch = NodeGroupPatch { node_addresses: Some(addresses), version, ..Default::default() };
+            Change::NodeGroup(group.uuid, Box::new(patch))
+        });
+        let effect = Effect::nothing().with(groups);
+        if target.group.is_some() {
+            return Ok(effect);
+        }
         let patch = ClusterPatch {
             api_address: Some(outputs.api_address),
-            coe_version: Some(outputs.coe_version.clone()),
+            coe_version: Some(outputs.coe_version),
             container_version: Some(outputs.container_version),
             ..Default::default()
         };
-        let addresses = |group: &NodeGroup| match group.kind() {
-            Role::Master => Some(outputs.master_addresses.clone()),
-            Role::Worker if group.name == DEFAULT_WORKER => Some(outputs.node_addresses.clone()),
-            Role::Worker => None,
-        };
-        let groups = view.nodegroups.iter().map(|group| {
-            let version = group.is_default.then(|| outputs.coe_version.clone());
-            let patch = NodeGroupPatch { node_addresses: addresses(group), version, ..Default::default() };
-            Change::NodeGroup(group.uuid, Box::new(patch))
-        });
-        Ok(Effect::nothing().with([Change::Cluster(view.cluster.uuid, Box::new(patch))]).with(groups))
+        Ok(effect.with([Change::Cluster(view.cluster.uuid, Box::new(patch))]))
     }
 }
 
@@ -113,16 +115,14 @@ fn node_failure(nodes: &[NodeRegistration]) -> Option<String> {
     })
 }
 
-/// As many nodes are ready as the cluster is to have.
-fn all_ready(view: &ClusterView, nodes: &[NodeRegistration]) -> bool {
-    let wanted: i32 = view.nodegroups.iter().map(|group| group.node_count).sum();
+/// As many nodes are ready as the stack is to have.
+fn all_ready(wanted: i32, nodes: &[NodeRegistration]) -> bool {
     let ready = nodes.iter().filter(|node| node.state == NodeState::Ready).count();
     usize::try_from(wanted).is_ok_and(|wanted| ready >= wanted)
 }
 
 /// How far the nodes are: "2 of 3 nodes ready; s1-node-1: swarm_join".
-fn progress(view: &ClusterView, nodes: &[NodeRegistration]) -> String {
-    let wanted: i32 = view.nodegroups.iter().map(|group| group.node_count).sum();
+fn progress(wanted: i32, nodes: &[NodeRegistration]) -> String {
     let staying = nodes.iter().filter(|node| !matches!(node.state, NodeState::Leaving | NodeState::Gone));
     let (ready, others): (Vec<_>, Vec<_>) = staying.partition(|node| node.state == NodeState::Ready);
     let mut text = format!("{} of {wanted} nodes ready", ready.len());
@@ -159,14 +159,17 @@ impl Step<Change> for StackWait {
         let view = self.world.cluster(cx).await?;
         let cluster = &view.cluster;
         let handle = self.world.handle(cx).await?;
+        let target = self.world.target(cx, &view, &handle).await?;
         let nodes = self.world.store.nodes_of(cluster.uuid).await.map_err(failure::database)?;
+        let nodes = target.nodes(&view, nodes);
         if let Some(cause) = node_failure(&nodes) {
             return Err(StepError::fatal(cause));
         }
-        let pause = if all_ready(&view, &nodes) { LAST_LOOK } else { LOOK };
+        let wanted = target.groups(&view).map(|group| group.node_count).sum();
+        let pause = if all_ready(wanted, &nodes) { LAST_LOOK } else { LOOK };
         let heat = self.world.cluster_heat(cluster, &handle)?;
         let stack_id =
-            cluster.stack_id.as_deref().ok_or_else(|| StepError::fatal("the cluster has no stack"))?;
+            target.stack_id.as_deref().ok_or_else(|| StepError::fatal("the stack was never recorded"))?;
         let listed = self.world.stacks.stack(&heat, &cluster.project_id, stack_id, tolerated(pause)).await;
         let Some(stack) = listed.map_err(failure::cloud("asking Heat for the stack"))? else {
             return Err(StepError::fatal(format!("the stack {stack_id} was not found in Heat")));
@@ -175,14 +178,14 @@ impl Step<Change> for StackWait {
         let stale = self.update
             && super::Chosen::of(cx)?.is_some_and(|chosen| chosen.stack_updated_at == stack.updated_time);
         if !stale && self.complete.contains(&stack.stack_status.as_str()) {
-            return self.finished(&heat, &view, &stack.reference()).await.map(Look::Done);
+            return self.finished(&heat, &view, &handle, &target, &stack.reference()).await.map(Look::Done);
         }
         if !stale && !stack.is_in_progress() {
             return Err(self
                 .failed(&heat, &stack.reference(), &nodes, stack.stack_status_reason.as_deref())
                 .await);
         }
-        let text = progress(&view, &nodes);
+        let text = progress(wanted, &nodes);
         let news = (cluster.status_reason.as_deref() != Some(text.as_str())).then(|| {
             let patch = ClusterPatch { status_reason: Some(Some(text)), ..Default::default() };
             Change::Cluster(cluster.uuid, Box::new(patch))

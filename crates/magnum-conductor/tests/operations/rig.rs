@@ -7,7 +7,9 @@ use crate::{
     rows,
 };
 use magnum_conductor::{TrustSettings, World, WorldSettings, operations, stack_board::StackBoard};
-use magnum_db::{AcceptOperation, ClusterView, DatabaseSettings, DbError, Mode, NewOperation, Store};
+use magnum_db::{
+    AcceptOperation, ClusterView, DatabaseSettings, DbError, GroupChange, Mode, NewOperation, Store,
+};
 use magnum_drivers::{DriverSettings, Registry, RegistrySettings};
 use magnum_fakes::{Account, FakeCloud, When};
 use magnum_openstack::Cloud;
@@ -15,8 +17,9 @@ use magnum_operations::{Engine, EngineSettings, OperationKind, Ran};
 use magnum_secrets::BarbicanStore;
 use magnum_types::{
     CLUSTER_CREATE, CLUSTER_DELETE, CLUSTER_RESIZE, CLUSTER_UPDATE, Change, ClusterId, ClusterTemplate,
-    Entropy, NodeGroup, NodeGroupPatch, OperationId, OperationState, SeededEntropy, Status, VirtualClock,
-    accept::{ClusterCreateParams, ClusterDeleteParams, ClusterResizeParams},
+    Entropy, NODEGROUP_CREATE, NODEGROUP_DELETE, NodeGroup, NodeGroupId, NodeGroupPatch, OperationId,
+    OperationState, SeededEntropy, Status, VirtualClock,
+    accept::{ClusterCreateParams, ClusterDeleteParams, ClusterResizeParams, NodeGroupParams},
     change::EventAction,
     nodegroup::DEFAULT_WORKER,
     operation::StoreError,
@@ -221,18 +224,63 @@ impl Rig {
         id
     }
 
+    /// Makes a further group of workers.
+    pub async fn add_nodegroup(&self, workers: i32) {
+        let create = self.accept_nodegroup(workers).await;
+        assert_eq!(self.finish(create).await, OperationState::Done, "a node group to work on is made");
+        self.pass(5);
+    }
+
+    pub async fn accept_nodegroup(&self, workers: i32) -> OperationId {
+        let id = OperationId(self.entropy.uuid());
+        let view = self.view().await.unwrap();
+        let group = NodeGroupId(self.entropy.uuid());
+        let params = NodeGroupParams { nodegroup: group };
+        let new = rows::further_group(&view.cluster, group, workers);
+        let operation = self.operation(id, NODEGROUP_CREATE, &params);
+        self.accept(operation, new, Mode::Queue).await;
+        id
+    }
+
+    pub async fn accept_nodegroup_delete(&self) -> OperationId {
+        let id = OperationId(self.entropy.uuid());
+        let group = self.further_group().await;
+        let params = NodeGroupParams { nodegroup: group.uuid };
+        let patch = NodeGroupPatch { status: Some(Status::DeleteInProgress), ..Default::default() };
+        let operation = self.operation(id, NODEGROUP_DELETE, &params);
+        self.accept(operation, GroupChange::Patch(group.uuid, Box::new(patch)), Mode::Queue).await;
+        id
+    }
+
+    pub async fn accept_group_resize(&self, workers: i32) -> OperationId {
+        let group = self.further_group().await;
+        self.accept_count(CLUSTER_RESIZE, &group, workers, Mode::Queue).await
+    }
+
+    async fn further_group(&self) -> NodeGroup {
+        let view = self.view().await.unwrap();
+        let further = view.nodegroups.into_iter().find(|group| !group.is_default);
+        further.expect("the cluster has a further group")
+    }
+
     pub async fn accept_update(&self, workers: i32) -> OperationId {
-        self.accept_count(CLUSTER_UPDATE, workers, Mode::Exclusive).await
+        let view = self.view().await.unwrap();
+        self.accept_count(CLUSTER_UPDATE, worker_group(&view), workers, Mode::Exclusive).await
     }
 
     pub async fn accept_resize(&self, workers: i32) -> OperationId {
-        self.accept_count(CLUSTER_RESIZE, workers, Mode::Queue).await
+        let view = self.view().await.unwrap();
+        self.accept_count(CLUSTER_RESIZE, worker_group(&view), workers, Mode::Queue).await
     }
 
-    async fn accept_count(&self, kind: &'static str, workers: i32, mode: Mode) -> OperationId {
+    async fn accept_count(
+        &self,
+        kind: &'static str,
+        group: &NodeGroup,
+        workers: i32,
+        mode: Mode,
+    ) -> OperationId {
         let id = OperationId(self.entropy.uuid());
-        let view = self.view().await.unwrap();
-        let group = worker_group(&view);
         let params = ClusterResizeParams {
             nodegroup: group.uuid,
             node_count: workers,
@@ -242,17 +290,22 @@ impl Rig {
         };
         let status = Some(Status::UpdateInProgress);
         let patch = NodeGroupPatch { node_count: Some(workers), status, ..Default::default() };
+        let operation = self.operation(id, kind, &params);
+        self.accept(operation, GroupChange::Patch(group.uuid, Box::new(patch)), mode).await;
+        id
+    }
+
+    async fn accept(&self, operation: NewOperation, nodegroup: GroupChange, mode: Mode) {
         let accept = AcceptOperation {
             cluster: self.cluster,
             allowed: |status| status.admits_update() || status.admits_resize(),
             new_status: Status::UpdateInProgress,
-            nodegroup: Some((group.uuid, patch)),
-            operation: self.operation(id, kind, &params),
+            nodegroup,
+            event: rows::pending(self.cluster, operation.id, EventAction::Update),
+            operation,
             mode,
-            event: rows::pending(self.cluster, id, EventAction::Update),
         };
         self.store.accept_operation(accept).await.unwrap();
-        id
     }
 
     pub async fn accept_delete(&self) -> OperationId {
@@ -261,7 +314,7 @@ impl Rig {
             cluster: self.cluster,
             allowed: |_| true,
             new_status: Status::DeleteInProgress,
-            nodegroup: None,
+            nodegroup: GroupChange::None,
             operation: self.operation(id, CLUSTER_DELETE, &ClusterDeleteParams {}),
             mode: Mode::Supersede,
             event: rows::pending(self.cluster, id, EventAction::Delete),

@@ -1,11 +1,11 @@
 //! The rows of an accepted cluster, as the API writes them: one manager, some workers, everything a stack can hold (a
 //! load balancer, floating addresses, volumes), so that everything can be left behind.
 
-use magnum_db::{AcceptCreate, NewOperation};
+use magnum_db::{AcceptCreate, GroupChange, NewOperation};
 use magnum_fakes::{Account, seed};
 use magnum_types::{
-    Cluster, ClusterHandle, ClusterId, ClusterTemplate, Coe, Labels, NodeGroup, NodeGroupId, OperationId,
-    ServerType, Status, TemplateId,
+    Cluster, ClusterHandle, ClusterId, ClusterTemplate, Coe, Labels, NodeGroup, NodeGroupHandle, NodeGroupId,
+    OperationId, ServerType, Status, TemplateId,
     change::{ClusterEvent, EventAction, EventInitiator, EventOutcome},
     nodegroup::{DEFAULT_MASTER, DEFAULT_WORKER},
 };
@@ -118,6 +118,18 @@ fn group(cluster: &Cluster, uuid: Uuid, name: &str, node_count: i32) -> NodeGrou
         created_at: None,
         updated_at: None,
     }
+}
+
+/// A group beside the default ones, with a stack to come.
+pub fn further_group(cluster: &Cluster, uuid: NodeGroupId, node_count: i32) -> GroupChange {
+    let group = NodeGroup { is_default: false, ..group(cluster, uuid.0, "further", node_count) };
+    let handle = NodeGroupHandle {
+        nodegroup: uuid,
+        cluster: cluster.uuid,
+        stack_name: "c1-further-mnopqrstuvwx".to_owned(),
+        join_secret_hash: None,
+    };
+    GroupChange::New(Box::new(group), handle)
 }
 
 pub fn pending(cluster: ClusterId, operation: OperationId, action: EventAction) -> ClusterEvent {

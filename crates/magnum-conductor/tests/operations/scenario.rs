@@ -4,7 +4,8 @@
 use crate::{picture::Picture, rig::Rig};
 use magnum_fakes::Call;
 use magnum_types::{
-    CLUSTER_CREATE, CLUSTER_DELETE, CLUSTER_RESIZE, CLUSTER_UPDATE, OperationId, OperationState,
+    CLUSTER_CREATE, CLUSTER_DELETE, CLUSTER_RESIZE, CLUSTER_UPDATE, NODEGROUP_CREATE, NODEGROUP_DELETE,
+    OperationId, OperationState,
 };
 
 /// Hands the scenarios' names to the macro `$then`.
@@ -13,6 +14,8 @@ macro_rules! with_scenarios {
         $then! {
             ($($argument)*) cluster_create cluster_update cluster_resize cluster_delete
             failing_create failing_update failing_resize retried_delete
+            nodegroup_create nodegroup_resize nodegroup_delete delete_with_nodegroup
+            failing_nodegroup_create failing_nodegroup_resize retried_nodegroup_delete
         }
     };
 }
@@ -86,11 +89,35 @@ pub struct Scenario {
     pub before: i32,
     /// Workers that are asked for.
     pub after: i32,
+    /// What the cluster has, and the operation is about, beside its two default groups.
+    pub extra: Extra,
+}
+
+/// A further node group.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Extra {
+    None,
+    /// The operation makes it.
+    Asked,
+    /// It is there, with `before` workers in it as in the default group.
+    There,
 }
 
 impl Scenario {
     pub fn named(name: &str) -> Self {
+        let extra = match name {
+            "nodegroup_create" | "failing_nodegroup_create" => Extra::Asked,
+            _ if name.contains("nodegroup") => Extra::There,
+            _ => Extra::None,
+        };
         let (kind, trouble, before, after) = match name {
+            "nodegroup_create" => (NODEGROUP_CREATE, Trouble::None, 1, 2),
+            "nodegroup_resize" => (CLUSTER_RESIZE, Trouble::None, 2, 1),
+            "nodegroup_delete" => (NODEGROUP_DELETE, Trouble::None, 1, 0),
+            "delete_with_nodegroup" => (CLUSTER_DELETE, Trouble::None, 1, 0),
+            "failing_nodegroup_create" => (NODEGROUP_CREATE, Trouble::StackFails, 1, 2),
+            "failing_nodegroup_resize" => (CLUSTER_RESIZE, Trouble::StackFails, 1, 2),
+            "retried_nodegroup_delete" => (NODEGROUP_DELETE, Trouble::DeleteFails, 1, 0),
             "cluster_create" => (CLUSTER_CREATE, Trouble::None, 0, 2),
             "cluster_update" => (CLUSTER_UPDATE, Trouble::None, 2, 3),
             "cluster_resize" => (CLUSTER_RESIZE, Trouble::None, 2, 1),
@@ -101,7 +128,7 @@ impl Scenario {
             "retried_delete" => (CLUSTER_DELETE, Trouble::DeleteFails, 2, 0),
             other => panic!("no scenario {other}"),
         };
-        Self { kind, trouble, before, after }
+        Self { kind, trouble, before, after, extra }
     }
 
     /// How it ends when nothing but its own trouble happens.
@@ -118,6 +145,9 @@ impl Scenario {
             CLUSTER_CREATE => Rig::new().await,
             _ => Rig::with_cluster(self.before).await,
         };
+        if self.extra == Extra::There {
+            rig.add_nodegroup(self.before).await;
+        }
         match self.trouble {
             Trouble::None => {}
             Trouble::StackFails => rig.cloud.next_stack_fails("No valid host was found."),
@@ -132,9 +162,42 @@ impl Scenario {
         match self.kind {
             CLUSTER_CREATE => rig.accept_create(self.after).await,
             CLUSTER_UPDATE => rig.accept_update(self.after).await,
+            CLUSTER_RESIZE if self.extra == Extra::There => rig.accept_group_resize(self.after).await,
             CLUSTER_RESIZE => rig.accept_resize(self.after).await,
+            NODEGROUP_CREATE => rig.accept_nodegroup(self.after).await,
+            NODEGROUP_DELETE => rig.accept_nodegroup_delete().await,
             CLUSTER_DELETE => rig.accept_delete().await,
             other => panic!("no way to accept {other}"),
+        }
+    }
+
+    /// Servers of the cluster before: the manager and the workers of each group.
+    pub fn servers_before(self) -> i32 {
+        let groups = if self.extra == Extra::There { 2 } else { 1 };
+        1 + groups * self.before
+    }
+
+    /// Servers once it has ended well.
+    pub fn servers_after(self) -> i32 {
+        match (self.kind, self.extra) {
+            (CLUSTER_DELETE, _) => 0,
+            (NODEGROUP_DELETE, _) => 1 + self.before,
+            (_, Extra::None) => 1 + self.after,
+            (_, Extra::Asked | Extra::There) => 1 + self.before + self.after,
+        }
+    }
+
+    /// Accepts it once more after it failed. A group that could not be made is taken away first.
+    pub async fn accept_again(self, rig: &Rig) -> OperationId {
+        match (self.kind, self.extra) {
+            (CLUSTER_UPDATE, _) => rig.accept_resize(self.after).await,
+            (NODEGROUP_CREATE, _) => {
+                let delete = rig.accept_nodegroup_delete().await;
+                assert_eq!(rig.finish(delete).await, OperationState::Done, "a failed group can be deleted");
+                rig.pass(5);
+                self.accept(rig).await
+            }
+            _ => self.accept(rig).await,
         }
     }
 

@@ -4,7 +4,7 @@ use crate::{
     ground::{Ground, MINUTE, cases, ms},
     samples::{self, accepted, claim, complete, delete, fence, resize},
 };
-use magnum_db::{DbError, Mode};
+use magnum_db::{DbError, GroupChange, Mode};
 use magnum_types::{
     Change, ErrorKind, NodeGroupPatch, OperationState, OperationStore, ServiceError, Status,
     change::{EventAction, EventOutcome},
@@ -56,7 +56,8 @@ async fn an_exclusive_change_is_refused_while_another_runs(ground: Ground) {
     let id = view.cluster.uuid;
     let mut first = resize(&ground, id, Mode::Exclusive);
     let group = view.nodegroups[1].uuid;
-    first.nodegroup = Some((group, NodeGroupPatch { node_count: Some(7), ..NodeGroupPatch::default() }));
+    let patch = NodeGroupPatch { node_count: Some(7), ..NodeGroupPatch::default() };
+    first.nodegroup = GroupChange::Patch(group, Box::new(patch));
     ground.store.accept_operation(first.clone()).await.unwrap();
     let after = ground.store.cluster_by_id(id).await.unwrap();
     assert_eq!((after.cluster.status, after.nodegroups[1].node_count), (Status::UpdateInProgress, 7));

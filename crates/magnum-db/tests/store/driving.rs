@@ -221,6 +221,10 @@ async fn every_field_of_every_patch_is_written(ground: Ground) {
         node_count: Some(5),
         node_addresses: Some(vec!["10.0.0.9".to_owned()]),
         version: some("1.33"),
+        min_node_count: Some(2),
+        max_node_count: Some(Some(9)),
+        node_labels: Some(Some(crate::samples::labels(&[("tier", "gold")]))),
+        node_taints: Some(Some(serde_json::json!([{"key": "k", "effect": "NoExecute"}]))),
     };
     let handle_patch = HandlePatch {
         credential: Some(Some(CredentialKind::ApplicationCredential)),
@@ -271,6 +275,9 @@ async fn every_field_of_every_patch_is_written(ground: Ground) {
         (g.status_reason.as_deref(), g.stack_id.as_deref(), g.version.as_deref()),
         (Some("q"), Some("r"), Some("1.33"))
     );
+    assert_eq!((g.min_node_count, g.max_node_count), (2, Some(9)));
+    assert_eq!(g.node_labels.as_ref().and_then(|labels| labels.get("tier")), Some("gold"));
+    assert_eq!(g.node_taints.as_ref().map(|taints| taints[0]["key"].clone()), Some("k".into()));
     assert_eq!(after.nodegroups[0], view.nodegroups[0]);
     let handle = ground.store.handle_get(cluster).await.unwrap();
     assert_eq!(handle.credential, Some(CredentialKind::ApplicationCredential));

@@ -5,6 +5,7 @@
 mod accepting;
 mod driving;
 mod ground;
+mod nodegroups;
 mod nodes;
 mod races;
 mod reading;
@@ -15,7 +16,15 @@ use magnum_testing::mariadb::Mariadb;
 
 /// Every case, by name: a case that is not in a list does not compile as used.
 fn cases() -> Vec<(&'static str, Case)> {
-    [reading::cases(), accepting::cases(), driving::cases(), nodes::cases(), races::cases()].concat()
+    [
+        reading::cases(),
+        accepting::cases(),
+        driving::cases(),
+        nodegroups::cases(),
+        nodes::cases(),
+        races::cases(),
+    ]
+    .concat()
 }
 
 #[tokio::test]

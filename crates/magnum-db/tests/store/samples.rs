@@ -1,7 +1,7 @@
 //! Objects to be stored, with values in the fields that matter and nothing in the others.
 
 use crate::ground::{Ground, MINUTE};
-use magnum_db::{AcceptCreate, AcceptOperation, ClusterView, Mode, NewOperation};
+use magnum_db::{AcceptCreate, AcceptOperation, ClusterView, GroupChange, Mode, NewOperation};
 use magnum_types::{
     CLUSTER_CREATE, CLUSTER_DELETE, CLUSTER_RESIZE, Cluster, ClusterHandle, ClusterId, ClusterTemplate, Coe,
     Labels, NodeGroup, NodeGroupId, NodeRegistration, NodeState, OperationId, OperationState, OperationStore,
@@ -179,7 +179,15 @@ fn change(
 ) -> AcceptOperation {
     let operation = operation(ground, kind, MINUTE);
     let event = event(cluster, operation.id, EventAction::Update, EventOutcome::Pending);
-    AcceptOperation { cluster, allowed: |_| true, new_status, nodegroup: None, operation, mode, event }
+    AcceptOperation {
+        cluster,
+        allowed: |_| true,
+        new_status,
+        nodegroup: GroupChange::None,
+        operation,
+        mode,
+        event,
+    }
 }
 
 pub fn resize(ground: &Ground, cluster: ClusterId, mode: Mode) -> AcceptOperation {

@@ -6,6 +6,7 @@
 //! are open among the cluster's own nodes only. See `parameters` for the stack and `plan` for the nodes.
 
 mod labels;
+mod nodegroup;
 mod outputs;
 mod parameters;
 mod plan;
@@ -14,7 +15,7 @@ mod validate;
 use crate::{
     driver::{ClusterOutputs, Driver, MemberGroup, Provides, ScaleUpdate, Stack},
     error::DriverError,
-    inputs::{ClusterSpecView, PlanInputs, ScaleInputs, StackInputs},
+    inputs::{ClusterSpecView, GroupStackInputs, PlanInputs, ScaleInputs, StackInputs},
     labels::{LabelSpec, Warning},
 };
 use indexmap::IndexMap;
@@ -87,6 +88,10 @@ impl Driver for SwarmDriver {
 
     fn stack(&self, inputs: &StackInputs<'_>) -> Stack {
         parameters::stack(inputs)
+    }
+
+    fn nodegroup_stack(&self, inputs: &GroupStackInputs<'_>) -> Result<Stack, DriverError> {
+        nodegroup::stack(inputs)
     }
 
     fn scale(&self, inputs: &ScaleInputs<'_>) -> ScaleUpdate {

@@ -102,12 +102,12 @@ fn parameters(inputs: &StackInputs<'_>) -> IndexMap<String, Value> {
     values.0
 }
 
-fn label<'a>(labels: &'a Labels, name: &str) -> Option<&'a str> {
+pub(super) fn label<'a>(labels: &'a Labels, name: &str) -> Option<&'a str> {
     labels.get(name).filter(|value| !value.is_empty())
 }
 
 /// The configured address with the version that nodes expect.
-fn magnum_url(settings: &DriverSettings) -> String {
+pub(super) fn magnum_url(settings: &DriverSettings) -> String {
     let url = settings.magnum_url.trim_end_matches('/');
     if url.ends_with("/v1") { url.to_owned() } else { format!("{url}/v1") }
 }
@@ -133,16 +133,17 @@ fn rule(protocol: &str, (first, last): (u16, u16)) -> Value {
     json!({"protocol": protocol, "port_range_min": first, "port_range_max": last})
 }
 
+/// Parameters by name.
 #[derive(Default)]
-struct Values(IndexMap<String, Value>);
+pub(super) struct Values(pub(super) IndexMap<String, Value>);
 
 impl Values {
-    fn set(&mut self, name: &str, value: impl Into<Value>) {
+    pub(super) fn set(&mut self, name: &str, value: impl Into<Value>) {
         self.0.insert(name.to_owned(), value.into());
     }
 
     /// Sets what is there and not empty.
-    fn given(&mut self, name: &str, value: Option<&str>) {
+    pub(super) fn given(&mut self, name: &str, value: Option<&str>) {
         if let Some(value) = value.filter(|value| !value.is_empty()) {
             self.set(name, value);
         }

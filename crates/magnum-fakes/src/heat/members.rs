@@ -18,8 +18,12 @@ use std::collections::BTreeSet;
 impl State {
     /// Makes what a stack has once.
     pub(super) fn shared_things(&mut self, stack: &mut Stack) {
+        // A stack has the groups whose count is a parameter of its template; founders come with other masters.
+        let declares = |name: &str| stack.declared.iter().any(|parameter| parameter.name == name);
+        let has = |layout: &&Layout| declares(layout.count.unwrap_or("number_of_secondary_masters"));
         stack.groups = LAYOUTS
             .iter()
+            .filter(has)
             .map(|layout| Group {
                 layout: *layout,
                 nested: self.uuid(),
@@ -61,7 +65,7 @@ impl State {
         }
     }
 
-    fn place_of(&self, stack: &Stack) -> (String, String) {
+    pub(super) fn place_of(&self, stack: &Stack) -> (String, String) {
         let network = match &stack.network {
             Some(own) => own.clone(),
             None => {

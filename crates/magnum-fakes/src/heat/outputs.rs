@@ -7,7 +7,16 @@ use serde_json::{Value, json};
 impl State {
     pub(super) fn outputs(&self, stack: &Stack) -> Value {
         let floating = stack.is_set("floating_ip_enabled");
-        let mut outputs = vec![("api_address".to_owned(), self.api_address(stack, floating))];
+        let mut outputs = Vec::new();
+        if stack.founds() {
+            outputs.push(("api_address".to_owned(), self.api_address(stack, floating)));
+            let (network, subnet) = self.place_of(stack);
+            outputs.push(("node_network".to_owned(), network.into()));
+            outputs.push(("node_subnet".to_owned(), subnet.into()));
+            // Security groups are not kept here; a stack built on them only hands their ids on.
+            let groups = json!([format!("{}-inside", stack.id), format!("{}-node", stack.id)]);
+            outputs.push(("node_security_groups".to_owned(), groups));
+        }
         for group in &stack.groups {
             let name = group.layout.group;
             outputs.push((name.to_owned(), self.addresses(group, floating)));

@@ -135,6 +135,11 @@ pub(crate) struct Stack {
 }
 
 impl Stack {
+    /// It is a cluster's own stack, not that of a further group.
+    pub(crate) fn founds(&self) -> bool {
+        self.groups.iter().any(|group| group.layout.count.is_none())
+    }
+
     pub fn status_line(&self) -> String {
         format!("{}_{}", self.action, self.status)
     }

@@ -8,7 +8,7 @@ use crate::{
 };
 use axum::{extract::Path, response::IntoResponse};
 use http::StatusCode;
-use magnum_db::{AcceptOperation, Mode};
+use magnum_db::{AcceptOperation, GroupChange, Mode};
 use magnum_policy::Rule;
 use magnum_types::{CLUSTER_DELETE, OperationId, Status, accept::ClusterDeleteParams, change::EventAction};
 
@@ -32,7 +32,7 @@ pub async fn delete(call: Call, Path(ident): Path<String>) -> Answer {
             cluster: uuid,
             allowed: |_| true,
             new_status: Status::DeleteInProgress,
-            nodegroup: None,
+            nodegroup: GroupChange::None,
             operation: accept::operation(&call, id, CLUSTER_DELETE, &ClusterDeleteParams {}, timeout)?,
             mode: Mode::Supersede,
             event: call.pending(uuid, id, EventAction::Delete),

@@ -11,7 +11,7 @@ use crate::{
     },
 };
 use axum::extract::Path;
-use magnum_db::{AcceptOperation, ClusterView, Mode};
+use magnum_db::{AcceptOperation, ClusterView, GroupChange, Mode};
 use magnum_policy::Rule;
 use magnum_types::{
     CLUSTER_RESIZE, ErrorKind, NodeGroup, NodeGroupPatch, OperationId, Role, ServiceError, Status,
@@ -71,7 +71,7 @@ pub async fn resize(call: Call, Path(ident): Path<String>, FieldsBody(mut body):
             cluster: uuid,
             allowed: Status::admits_resize,
             new_status: Status::UpdateInProgress,
-            nodegroup: Some((group.uuid, patch)),
+            nodegroup: GroupChange::Patch(group.uuid, Box::new(patch)),
             operation: accept::operation(&call, id, CLUSTER_RESIZE, &params, timeout)?,
             mode: Mode::Queue,
             event: call.pending(uuid, id, EventAction::Update),

@@ -16,7 +16,7 @@ use crate::{
 };
 use axum::extract::Path;
 use indexmap::IndexMap;
-use magnum_db::{AcceptOperation, ClusterView, Mode};
+use magnum_db::{AcceptOperation, ClusterView, GroupChange, Mode};
 use magnum_policy::Rule;
 use magnum_types::{
     CLUSTER_UPDATE, HealthStatus, NodeGroupPatch, OperationId, Role, ServiceError, Status,
@@ -43,6 +43,7 @@ const RULES: Rules = Rules {
     ],
     mandatory: &["cluster_template_id"],
     maps: &["labels", "health_status_reason"],
+    lists: &[],
 };
 
 /// What a patch may change.
@@ -178,7 +179,7 @@ async fn change_node_count(
             cluster: cluster.cluster.uuid,
             allowed: Status::admits_update,
             new_status: Status::UpdateInProgress,
-            nodegroup: Some((group.uuid, patch)),
+            nodegroup: GroupChange::Patch(group.uuid, Box::new(patch)),
             operation: accept::operation(call, id, CLUSTER_UPDATE, &params, timeout)?,
             mode: Mode::Exclusive,
             event: call.pending(cluster.cluster.uuid, id, EventAction::Update),

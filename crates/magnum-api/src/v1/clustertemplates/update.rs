@@ -32,6 +32,7 @@ const RULES: Rules = Rules {
         "cluster_distro",
     ],
     maps: &["labels"],
+    lists: &[],
 };
 
 /// `PATCH /v1/clustertemplates/{template}`

@@ -1,7 +1,12 @@
 //! Node groups of a cluster, since 1.9.
 
+pub mod bounds;
+pub mod create;
+pub mod delete;
+pub mod labelling;
 pub mod list;
 pub mod show;
+pub mod update;
 pub mod view;
 
 use crate::{extract::Call, microversion::NODEGROUPS};
