@@ -29,6 +29,16 @@ pub fn session(call: &Call) -> Session {
         .with_request_id(&call.context.request_id)
 }
 
+/// Checks that there is such a project, with the service's own right.
+pub async fn check_project(call: &Call, project: &str) -> Result<(), ServiceError> {
+    let cloud = &call.state.cloud;
+    match cloud.keystone(cloud.service_session()).project_get(project).await {
+        Ok(Some(_)) => Ok(()),
+        Ok(None) => Err(ServiceError::not_found(format!("Project {project} could not be found."))),
+        Err(error) => Err(refusal("project_id", project, error)),
+    }
+}
+
 /// Lookups with one session.
 pub struct Lookup<'a> {
     /// The cloud.

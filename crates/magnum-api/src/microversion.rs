@@ -13,10 +13,14 @@ pub const MAXIMUM: u16 = 14;
 pub const ROLLBACK: u16 = 3;
 /// The resize action.
 pub const RESIZE: u16 = 7;
+/// The action upgrade works; at 1.7 it refuses itself.
+pub const UPGRADE: u16 = 8;
 /// Node group endpoints.
 pub const NODEGROUPS: u16 = 9;
 /// Node counts of zero.
 pub const ZERO_NODES: u16 = 10;
+/// Rotation of a cluster's credential.
+pub const CREDENTIALS: u16 = 12;
 /// `cluster_id` takes the place of `stack_id`.
 pub const CLUSTER_ID: u16 = 13;
 

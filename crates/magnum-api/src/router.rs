@@ -77,6 +77,7 @@ pub fn routes() -> Vec<Route> {
         route(Token, PATCH, "/v1/clusters/{cluster}", v1::clusters::update::update),
         route(Token, DELETE, "/v1/clusters/{cluster}", v1::clusters::delete::delete),
         route(Token, POST, "/v1/clusters/{cluster}/actions/resize", v1::clusters::resize::resize),
+        route(Token, POST, "/v1/clusters/{cluster}/actions/upgrade", v1::clusters::upgrade::upgrade),
 
         route(Token, GET, "/v1/clusters/{cluster}/nodegroups", v1::nodegroups::list::list),
         route(Token, POST, "/v1/clusters/{cluster}/nodegroups", v1::nodegroups::create::create),
@@ -86,6 +87,22 @@ pub fn routes() -> Vec<Route> {
 
         route(Token, GET, "/v1/certificates/{cluster}", v1::certificates::show::show),
         route(Token, POST, "/v1/certificates", v1::certificates::sign::sign),
+
+        route(Token, PATCH, "/v1/certificates/{cluster}", v1::certificates::rotate::rotate),
+        route(Token, PATCH, "/v1/credentials/{cluster}", v1::credentials::rotate::rotate),
+
+        route(Token, GET, "/v1/quotas", v1::quotas::list::list),
+        route(Token, POST, "/v1/quotas", v1::quotas::change::create),
+        route(Token, GET, "/v1/quotas/{project}/{resource}", v1::quotas::show::show),
+        route(Token, PATCH, "/v1/quotas/{project}/{resource}", v1::quotas::change::update),
+        route(Token, DELETE, "/v1/quotas/{project}/{resource}", v1::quotas::change::delete),
+
+        route(Token, GET, "/v1/federations", v1::federations::list::list),
+        route(Token, GET, "/v1/federations/detail", v1::federations::list::detail),
+        route(Token, POST, "/v1/federations", v1::federations::change::create),
+        route(Token, GET, "/v1/federations/{federation}", v1::federations::show::show),
+        route(Token, PATCH, "/v1/federations/{federation}", v1::federations::change::update),
+        route(Token, DELETE, "/v1/federations/{federation}", v1::federations::change::delete),
 
         route(Token, GET, "/v1/mservices", v1::mservices::list::list),
         route(Token, GET, "/v1/stats", v1::stats::show),

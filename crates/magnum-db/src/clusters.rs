@@ -2,7 +2,7 @@
 
 use crate::{
     error::DbError,
-    page::{List, Page, Tenancy},
+    page::{Filter, List, Page, Tenancy},
     pool::args,
     rows::{ClusterRow, NodeGroupRow, json_text, readable},
     sql::{marks, update},
@@ -76,7 +76,7 @@ impl Store {
     }
 
     async fn cluster_only(&self, list: List, ident: &str) -> Result<ClusterView, DbError> {
-        let (sql, args) = list.page(&Page { limit: 2, ..Page::default() }, SORT_KEYS)?;
+        let (sql, args) = list.page(&Page { limit: 2, ..Page::<Uuid>::default() }, SORT_KEYS)?;
         let mut rows: Vec<ClusterRow> = self.all(&sql, args).await?;
         let row = match rows.len() {
             0 | 1 => rows.pop().ok_or_else(|| not_found(ident))?,
@@ -86,12 +86,17 @@ impl Store {
         view(row, &mut groups, &templates)
     }
 
-    /// A page of clusters.
+    /// A page of the wanted clusters.
     ///
     /// # Errors
     /// [`DbError::UnknownSortKey`], and [`DbError::NotFound`] for a marker that is not to be seen.
-    pub async fn cluster_list(&self, tenancy: Tenancy<'_>, page: &Page) -> Result<Vec<ClusterView>, DbError> {
-        let (sql, args) = List::of("cluster").of_tenancy(tenancy).page(page, SORT_KEYS)?;
+    pub async fn cluster_list(
+        &self,
+        tenancy: Tenancy<'_>,
+        filter: &Filter,
+        page: &Page,
+    ) -> Result<Vec<ClusterView>, DbError> {
+        let (sql, args) = List::of("cluster").of_tenancy(tenancy).filtered(filter).page(page, SORT_KEYS)?;
         let rows: Vec<ClusterRow> = self.all(&sql, args).await?;
         if let (true, Some(marker)) = (rows.is_empty(), page.marker) {
             // An empty page after the last row is fine; one after a row that is not there is a mistake.

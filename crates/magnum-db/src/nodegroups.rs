@@ -56,7 +56,7 @@ impl Store {
             Ok(uuid) => list.filter("t.uuid = ?", args![uuid]),
             Err(_) => list.filter("t.name = ?", args![ident]),
         };
-        let (sql, args) = list.page(&Page { limit: 1, ..Page::default() }, SORT_KEYS)?;
+        let (sql, args) = list.page(&Page { limit: 1, ..Page::<Uuid>::default() }, SORT_KEYS)?;
         let row: Option<NodeGroupRow> = self.one(&sql, args).await?;
         row.ok_or_else(|| not_found(ident))?.read()
     }

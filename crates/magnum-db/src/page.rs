@@ -5,6 +5,7 @@ use crate::{
     error::DbError,
     pool::{Arg, args},
 };
+use magnum_types::Status;
 use uuid::Uuid;
 
 /// Whose rows are seen.
@@ -16,20 +17,46 @@ pub enum Tenancy<'a> {
     All,
 }
 
+/// What names the last row of the page before.
+pub trait Marker: Copy + Into<Arg> {
+    /// The column that holds it.
+    const COLUMN: &'static str;
+}
+
+impl Marker for Uuid {
+    const COLUMN: &'static str = "uuid";
+}
+
+/// Quotas have no UUID: they are paged by their number.
+impl Marker for i64 {
+    const COLUMN: &'static str = "id";
+}
+
+/// Which rows of a list are wanted; none of these: all.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// Those of this project.
+    pub project_id: Option<String>,
+    /// Those in this status.
+    pub status: Option<Status>,
+    /// Those of this name.
+    pub name: Option<String>,
+}
+
 /// A part of a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Page {
+pub struct Page<M = Uuid> {
     /// Rows at most.
     pub limit: i64,
     /// The last row of the page before.
-    pub marker: Option<Uuid>,
+    pub marker: Option<M>,
     /// A column that the noun can be sorted by.
     pub sort_key: String,
     /// Greatest first.
     pub descending: bool,
 }
 
-impl Default for Page {
+impl<M> Default for Page<M> {
     /// The first 1000 rows in the order of their making.
     fn default() -> Self {
         Self { limit: 1000, marker: None, sort_key: "id".to_owned(), descending: false }
@@ -63,8 +90,27 @@ impl List {
         }
     }
 
+    /// Only the rows that are wanted.
+    pub fn filtered(mut self, filter: &Filter) -> Self {
+        let Filter { project_id, status, name } = filter;
+        if let Some(project) = project_id {
+            self = self.filter("t.project_id = ?", args![project]);
+        }
+        if let Some(status) = *status {
+            self = self.filter("t.status = ?", args![status]);
+        }
+        match name {
+            Some(name) => self.filter("t.name = ?", args![name]),
+            None => self,
+        }
+    }
+
     /// The statement of a page. `columns` are those that may be sorted by.
-    pub fn page(mut self, page: &Page, columns: &[&'static str]) -> Result<(String, Vec<Arg>), DbError> {
+    pub fn page<M: Marker>(
+        mut self,
+        page: &Page<M>,
+        columns: &[&'static str],
+    ) -> Result<(String, Vec<Arg>), DbError> {
         let key = columns
             .iter()
             .find(|column| **column == page.sort_key)
@@ -73,8 +119,8 @@ impl List {
         let mut sql = format!("SELECT t.* FROM {} t", self.table);
         let mut args = Vec::new();
         if let Some(marker) = page.marker {
-            sql.push_str(&format!(" JOIN {} m ON m.uuid = ?", self.table));
-            args.push(Arg::from(marker));
+            sql.push_str(&format!(" JOIN {} m ON m.{} = ?", self.table, M::COLUMN));
+            args.push(marker.into());
             // Without a value sorts before every value, on all databases. The marker must itself be visible.
             for condition in &self.conditions {
                 sql.push_str(&format!(" AND {}", condition.replace("t.", "m.")));

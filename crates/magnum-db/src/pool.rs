@@ -9,9 +9,10 @@ use sqlx::{
     sqlite::SqliteRow,
 };
 
-/// A value bound to a `?`.
+/// A value bound to a `?`. Public only because a page's marker is one.
+#[allow(missing_docs, reason = "the names say it")]
 #[derive(Clone)]
-pub(crate) enum Arg {
+pub enum Arg {
     Text(Option<String>),
     Int(Option<i64>),
     Bool(bool),

@@ -3,7 +3,7 @@
 
 use crate::{
     error::DbError,
-    page::{List, Page, Tenancy},
+    page::{Filter, List, Page, Tenancy},
     pool::{Tx, args},
     rows::readable,
     sql::{insert, update},
@@ -91,7 +91,7 @@ impl Store {
             Ok(uuid) => list.filter("t.uuid = ?", args![uuid]),
             Err(_) => list.filter("t.name = ?", args![ident]),
         };
-        let (sql, args) = list.page(&Page { limit: 2, ..Page::default() }, SORT_KEYS)?;
+        let (sql, args) = list.page(&Page { limit: 2, ..Page::<Uuid>::default() }, SORT_KEYS)?;
         let mut rows: Vec<TemplateRow> = self.all(&sql, args).await?;
         match rows.len() {
             0 | 1 => rows.pop().ok_or_else(|| not_found(ident))?.read(),
@@ -99,16 +99,17 @@ impl Store {
         }
     }
 
-    /// A page of templates.
+    /// A page of the wanted templates; they have no status to be filtered by.
     ///
     /// # Errors
     /// [`DbError::UnknownSortKey`], and [`DbError::NotFound`] for a marker that is not to be seen.
     pub async fn template_list(
         &self,
         tenancy: Tenancy<'_>,
+        filter: &Filter,
         page: &Page,
     ) -> Result<Vec<ClusterTemplate>, DbError> {
-        let (sql, args) = visible(tenancy, false).page(page, SORT_KEYS)?;
+        let (sql, args) = visible(tenancy, false).filtered(filter).page(page, SORT_KEYS)?;
         let rows: Vec<TemplateRow> = self.all(&sql, args).await?;
         if let (true, Some(marker)) = (rows.is_empty(), page.marker) {
             self.template_get(tenancy, &marker.to_string(), false).await?;

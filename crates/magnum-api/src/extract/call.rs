@@ -9,11 +9,11 @@ use crate::{
 };
 use axum::extract::FromRequestParts;
 use http::{HeaderMap, header, request::Parts};
-use magnum_db::Tenancy;
+use magnum_db::{Filter, Tenancy};
 use magnum_openstack::ValidToken;
 use magnum_policy::{Credentials, Rule};
 use magnum_types::{
-    ErrorKind, RequestContext, ServiceError,
+    ErrorKind, RequestContext, ServiceError, Status,
     change::{ClusterEvent, EventAction, EventInitiator, EventOutcome},
     context::Caller,
     ids::{ClusterId, OperationId},
@@ -64,6 +64,29 @@ impl Call {
     /// The asked page of a list without other arguments.
     pub fn page(&self) -> Result<Page, ServiceError> {
         Page::of(&self.arguments(PAGING)?, self.state.settings.max_limit)
+    }
+
+    /// The asked page of a list that can be filtered by these arguments, and what is wanted of it. Another project's
+    /// objects are an administrator's business.
+    pub fn filtered_page(&self, filters: &[&'static str]) -> Result<(Page, Filter), ServiceError> {
+        let known: Vec<&str> = PAGING.iter().chain(filters).copied().collect();
+        let arguments = self.arguments(&known)?;
+        let page = Page::of(&arguments, self.state.settings.max_limit)?.keeping(&arguments, filters);
+        let text = |name: &str| arguments.get(name).map(str::to_owned);
+        let status = arguments.get("status").map(|word| {
+            word.parse::<Status>().map_err(|_| {
+                ServiceError::invalid(format!("Invalid value for status: {word:?} is no status of a cluster"))
+            })
+        });
+        let filter =
+            Filter { project_id: text("project_id"), status: status.transpose()?, name: text("name") };
+        if let Some(project) = &filter.project_id
+            && !self.context.is_admin
+            && self.context.caller.project_id.as_ref() != Some(project)
+        {
+            return Err(ServiceError::forbidden("Only an administrator can list another project's objects"));
+        }
+        Ok((page, filter))
     }
 
     /// The caller's project; a token without one cannot own anything.

@@ -1,7 +1,7 @@
 //! Query strings: the arguments an endpoint knows (any other is refused), paging and sorting.
 
 use magnum_types::ServiceError;
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt::Display, str::FromStr};
 use uuid::Uuid;
 
 /// The arguments of a query string; the last value of a repeated name counts.
@@ -32,24 +32,40 @@ pub const PAGING: &[&str] = &["limit", "marker", "sort_key", "sort_dir"];
 
 /// Which part of a list, in which order.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Page {
+pub struct Page<M = Uuid> {
     /// At most so many items.
     pub limit: i64,
     /// Begin after this one.
-    pub marker: Option<Uuid>,
+    pub marker: Option<M>,
     /// Column to sort by.
     pub sort_key: String,
     /// Sort downwards.
     pub descending: bool,
+    /// Other arguments that the next page has too.
+    kept: Vec<(&'static str, String)>,
 }
 
-impl From<Page> for magnum_db::Page {
-    fn from(page: Page) -> Self {
+/// What names the last item of the page before.
+pub trait Marker: FromStr + Display {
+    /// In words.
+    const WORDS: &'static str;
+}
+
+impl Marker for Uuid {
+    const WORDS: &'static str = "a UUID";
+}
+
+impl Marker for i64 {
+    const WORDS: &'static str = "an integer";
+}
+
+impl<M> From<Page<M>> for magnum_db::Page<M> {
+    fn from(page: Page<M>) -> Self {
         Self { limit: page.limit, marker: page.marker, sort_key: page.sort_key, descending: page.descending }
     }
 }
 
-impl Page {
+impl<M: Marker> Page<M> {
     /// The page that `arguments` ask for, at most `max_limit` items.
     pub fn of(arguments: &Arguments, max_limit: i64) -> Result<Self, ServiceError> {
         let limit = match arguments.get("limit") {
@@ -66,9 +82,10 @@ impl Page {
         let marker = arguments
             .get("marker")
             .map(|text| {
-                Uuid::parse_str(text).map_err(|_| {
+                text.parse().map_err(|_| {
                     ServiceError::invalid(format!(
-                        "Invalid value for marker: expected a UUID but received {text:?}"
+                        "Invalid value for marker: expected {} but received {text:?}",
+                        M::WORDS
                     ))
                 })
             })
@@ -83,18 +100,30 @@ impl Page {
             }
         };
         let sort_key = arguments.get("sort_key").unwrap_or("id").to_owned();
-        Ok(Self { limit, marker, sort_key, descending })
+        Ok(Self { limit, marker, sort_key, descending, kept: Vec::new() })
+    }
+
+    /// The page with these further arguments, which the address of the next page carries on.
+    pub fn keeping(mut self, arguments: &Arguments, names: &[&'static str]) -> Self {
+        let given = names.iter().filter_map(|name| Some((*name, arguments.get(name)?.to_owned())));
+        self.kept.extend(given);
+        self
     }
 
     /// The address of the next page, when this one is full (`count` items, the last of them `last`).
-    pub fn next(&self, collection_url: &str, count: usize, last: Option<Uuid>) -> Option<String> {
+    pub fn next(&self, collection_url: &str, count: usize, last: Option<M>) -> Option<String> {
         let last = last.filter(|_| i64::try_from(count).is_ok_and(|count| count == self.limit))?;
         let direction = if self.descending { "desc" } else { "asc" };
         let sort_key: String = url::form_urlencoded::byte_serialize(self.sort_key.as_bytes()).collect();
-        Some(format!(
+        let mut next = format!(
             "{collection_url}?sort_key={sort_key}&sort_dir={direction}&limit={}&marker={last}",
             self.limit
-        ))
+        );
+        for (name, value) in &self.kept {
+            let value: String = url::form_urlencoded::byte_serialize(value.as_bytes()).collect();
+            next.push_str(&format!("&{name}={value}"));
+        }
+        Some(next)
     }
 }
 

@@ -3,9 +3,12 @@
 pub mod certificates;
 pub mod clusters;
 pub mod clustertemplates;
+pub mod credentials;
 pub mod document;
+pub mod federations;
 pub mod mservices;
 pub mod names;
 pub mod nodegroups;
+pub mod quotas;
 pub mod stats;
 pub mod versions;

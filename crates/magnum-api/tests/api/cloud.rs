@@ -24,7 +24,20 @@ pub struct Persona {
     pub project: &'static str,
     pub roles: &'static [&'static str],
     pub methods: &'static [&'static str],
+    pub scope: Scope,
+    /// When the token ends.
+    pub expires: &'static str,
 }
+
+/// What a token is good for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    Project,
+    Nothing,
+    System,
+}
+
+const TOMORROW: &str = "2026-01-02T00:00:00.000000Z";
 
 pub const PERSONAS: &[Persona] = &[
     persona("owner", "u-owner", "p-demo", &["member", "reader"]),
@@ -38,7 +51,16 @@ pub const PERSONAS: &[Persona] = &[
         project: "p-demo",
         roles: &["member", "reader"],
         methods: &["application_credential"],
+        scope: Scope::Project,
+        expires: TOMORROW,
     },
+    Persona {
+        expires: "2025-12-31T00:00:00.000000Z",
+        ..persona("expired", "u-owner", "p-demo", &["member", "reader"])
+    },
+    // A cluster's own user has no role anywhere; it acts by a trust, and then Keystone shows the trustor.
+    Persona { scope: Scope::Nothing, ..persona("trustee", "u-trustee", "", &[]) },
+    Persona { scope: Scope::System, ..persona("system", "u-admin", "", &["admin", "member", "reader"]) },
 ];
 
 const fn persona(
@@ -47,7 +69,7 @@ const fn persona(
     project: &'static str,
     roles: &'static [&'static str],
 ) -> Persona {
-    Persona { token, user, project, roles, methods: &["password"] }
+    Persona { token, user, project, roles, methods: &["password"], scope: Scope::Project, expires: TOMORROW }
 }
 
 #[derive(Default)]
@@ -71,6 +93,7 @@ impl FakeCloud {
         let shared: Shared = Arc::new((url.clone(), Switches::default()));
         let app = Router::new()
             .route("/v3/auth/tokens", get(validate).post(authenticate))
+            .route("/v3/projects/{id}", get(project))
             .route("/image/v2/images", get(images))
             .route("/compute/v2.1/flavors/detail", get(flavors))
             .route("/compute/v2.1/flavors/{id}", get(flavor))
@@ -121,10 +144,30 @@ async fn validate(State(shared): State<Shared>, headers: HeaderMap) -> Response 
     shared.1.validations.fetch_add(1, Ordering::Relaxed);
     let subject = headers.get("x-subject-token").and_then(|value| value.to_str().ok()).unwrap_or_default();
     match PERSONAS.iter().find(|persona| persona.token == subject) {
-        Some(p) => Json(token(&shared.0, p.user, p.project, p.roles, p.methods)).into_response(),
+        Some(p) => {
+            let mut body = token(&shared.0, p.user, p.project, p.roles, p.methods);
+            let fields = body["token"].as_object_mut().unwrap();
+            fields.insert("expires_at".into(), json!(p.expires));
+            if p.scope != Scope::Project {
+                fields.shift_remove("project");
+            }
+            if p.scope == Scope::System {
+                fields.insert("system".into(), json!({"all": true}));
+            }
+            Json(body).into_response()
+        }
         None => (StatusCode::NOT_FOUND, Json(json!({"error": {"code": 404, "message": "no such token"}})))
             .into_response(),
     }
+}
+
+async fn project(Path(id): Path<String>) -> Response {
+    if ["p-demo", "p-admin", "p-foreign"].contains(&id.as_str()) {
+        return Json(json!({"project": {"id": id, "name": id, "domain_id": "default", "enabled": true}}))
+            .into_response();
+    }
+    (StatusCode::NOT_FOUND, Json(json!({"error": {"code": 404, "message": "no such project"}})))
+        .into_response()
 }
 
 async fn images(Query(query): Query<HashMap<String, String>>) -> Json<Value> {

@@ -2,6 +2,7 @@
 //! imitation of Keystone, Glance, Nova and Neutron.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod actions;
 mod app;
 mod auth;
 mod bad_input;
@@ -11,6 +12,7 @@ mod clusters;
 mod lists;
 mod nodegroups;
 mod nodes;
+mod quotas;
 mod roles;
 mod server;
 mod templates;

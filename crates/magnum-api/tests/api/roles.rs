@@ -14,14 +14,15 @@ pub fn strict() -> PolicySettings {
     PolicySettings { enforce_new_defaults: true, ..PolicySettings::default() }
 }
 
-const PERSONAS: [&str; 6] = ["", "reader", "colleague", "owner", "admin", "foreigner"];
+const PERSONAS: [&str; 9] =
+    ["", "expired", "trustee", "reader", "colleague", "owner", "foreigner", "admin", "system"];
 
 struct Row {
     method: &'static str,
     path: &'static str,
     body: fn(&Objects) -> Option<Value>,
     /// The status for each of [`PERSONAS`].
-    expected: [u16; 6],
+    expected: [u16; 9],
 }
 
 struct Objects {
@@ -34,7 +35,7 @@ const fn row(
     method: &'static str,
     path: &'static str,
     body: fn(&Objects) -> Option<Value>,
-    expected: [u16; 6],
+    expected: [u16; 9],
 ) -> Row {
     Row { method, path, body, expected }
 }
@@ -51,6 +52,10 @@ fn grow(_: &Objects) -> Option<Value> {
     Some(json!([{"op": "replace", "path": "/node_count", "value": 5}]))
 }
 
+fn upgrade(o: &Objects) -> Option<Value> {
+    Some(json!({"cluster_template": o.template}))
+}
+
 fn bound(_: &Objects) -> Option<Value> {
     Some(json!([{"op": "replace", "path": "/max_node_count", "value": 9}]))
 }
@@ -58,37 +63,51 @@ fn bound(_: &Objects) -> Option<Value> {
 #[rustfmt::skip]
 fn matrix() -> Vec<Row> {
     vec![
-        //                                                                                        nobody reader colleague owner admin foreigner
-        row("GET",    "/healthcheck",                                  none,                      [200, 200, 200, 200, 200, 200]),
-        row("GET",    "/",                                             none,                      [200, 200, 200, 200, 200, 200]),
-        row("GET",    "/v1",                                           none,                      [200, 200, 200, 200, 200, 200]),
-        row("GET",    "/v1/clustertemplates",                          none,                      [401, 200, 200, 200, 200, 200]),
-        row("GET",    "/v1/clustertemplates/detail",                   none,                      [401, 200, 200, 200, 200, 200]),
-        row("POST",   "/v1/clustertemplates",                          |_| Some(template_body()), [401, 403, 201, 201, 201, 201]),
-        row("GET",    "/v1/clustertemplates/{template}",               none,                      [401, 200, 200, 200, 200, 404]),
-        row("PATCH",  "/v1/clustertemplates/{template}",               rename,                    [401, 403, 200, 200, 200, 404]),
-        row("DELETE", "/v1/clustertemplates/{template}",               none,                      [401, 403, 204, 204, 204, 404]),
-        row("GET",    "/v1/clusters",                                  none,                      [401, 200, 200, 200, 200, 200]),
-        row("GET",    "/v1/clusters/detail",                           none,                      [401, 200, 200, 200, 200, 200]),
-        row("POST",   "/v1/clusters", |o| Some(json!({"cluster_template_id": o.template})),       [401, 403, 202, 202, 202, 400]),
-        row("GET",    "/v1/clusters/{cluster}",                        none,                      [401, 200, 200, 200, 200, 404]),
-        row("PATCH",  "/v1/clusters/{cluster}",                        grow,                      [401, 403, 202, 202, 202, 404]),
-        row("DELETE", "/v1/clusters/{cluster}",                        none,                      [401, 403, 204, 204, 204, 404]),
-        row("POST",   "/v1/clusters/{cluster}/actions/resize", |_| Some(json!({"node_count": 5})), [401, 403, 202, 202, 404, 404]),
-        row("GET",    "/v1/clusters/{cluster}/nodegroups",             none,                      [401, 200, 200, 200, 200, 404]),
-        row("POST",   "/v1/clusters/{cluster}/nodegroups",             |_| Some(json!({})),       [401, 403, 202, 202, 404, 404]),
-        row("GET",    "/v1/clusters/{cluster}/nodegroups/{nodegroup}", none,                      [401, 200, 200, 200, 200, 404]),
-        row("PATCH",  "/v1/clusters/{cluster}/nodegroups/{nodegroup}", bound,                     [401, 403, 202, 202, 404, 404]),
-        row("DELETE", "/v1/clusters/{cluster}/nodegroups/{nodegroup}", none,                      [401, 403, 400, 400, 404, 404]),
-        row("GET",    "/v1/certificates/{cluster}",                    none,                      [401, 403, 403, 200, 404, 404]),
-        row("POST",   "/v1/certificates", |o| Some(json!({"cluster_uuid": o.cluster, "csr": csr()})), [401, 403, 403, 201, 400, 400]),
-        row("GET",    "/v1/mservices",                                 none,                      [401, 403, 403, 403, 200, 403]),
-        row("GET",    "/v1/stats",                                     none,                      [401, 200, 200, 200, 200, 200]),
+        //                                                                                        nobody expired trustee reader colleague owner foreigner admin system
+        row("GET",    "/healthcheck",                                  none,                      [200, 200, 200, 200, 200, 200, 200, 200, 200]),
+        row("GET",    "/",                                             none,                      [200, 200, 200, 200, 200, 200, 200, 200, 200]),
+        row("GET",    "/v1",                                           none,                      [200, 200, 200, 200, 200, 200, 200, 200, 200]),
+        row("GET",    "/v1/clustertemplates",                          none,                      [401, 401, 403, 200, 200, 200, 200, 200, 403]),
+        row("GET",    "/v1/clustertemplates/detail",                   none,                      [401, 401, 403, 200, 200, 200, 200, 200, 403]),
+        row("POST",   "/v1/clustertemplates",                          |_| Some(template_body()), [401, 401, 403, 403, 201, 201, 201, 201, 403]),
+        row("GET",    "/v1/clustertemplates/{template}",               none,                      [401, 401, 403, 200, 200, 200, 404, 200, 403]),
+        row("PATCH",  "/v1/clustertemplates/{template}",               rename,                    [401, 401, 403, 403, 200, 200, 404, 200, 403]),
+        row("DELETE", "/v1/clustertemplates/{template}",               none,                      [401, 401, 403, 403, 204, 204, 404, 204, 403]),
+        row("GET",    "/v1/clusters",                                  none,                      [401, 401, 403, 200, 200, 200, 200, 200, 403]),
+        row("GET",    "/v1/clusters/detail",                           none,                      [401, 401, 403, 200, 200, 200, 200, 200, 403]),
+        row("POST",   "/v1/clusters", |o| Some(json!({"cluster_template_id": o.template})),       [401, 401, 403, 403, 202, 202, 400, 202, 403]),
+        row("GET",    "/v1/clusters/{cluster}",                        none,                      [401, 401, 403, 200, 200, 200, 404, 200, 403]),
+        row("PATCH",  "/v1/clusters/{cluster}",                        grow,                      [401, 401, 403, 403, 202, 202, 404, 202, 403]),
+        row("DELETE", "/v1/clusters/{cluster}",                        none,                      [401, 401, 403, 403, 204, 204, 404, 204, 403]),
+        row("POST",   "/v1/clusters/{cluster}/actions/resize", |_| Some(json!({"node_count": 5})), [401, 401, 403, 403, 202, 202, 404, 404, 403]),
+        row("GET",    "/v1/clusters/{cluster}/nodegroups",             none,                      [401, 401, 403, 200, 200, 200, 404, 200, 403]),
+        row("POST",   "/v1/clusters/{cluster}/nodegroups",             |_| Some(json!({})),       [401, 401, 403, 403, 202, 202, 404, 404, 403]),
+        row("GET",    "/v1/clusters/{cluster}/nodegroups/{nodegroup}", none,                      [401, 401, 403, 200, 200, 200, 404, 200, 403]),
+        row("PATCH",  "/v1/clusters/{cluster}/nodegroups/{nodegroup}", bound,                     [401, 401, 403, 403, 202, 202, 404, 404, 403]),
+        row("DELETE", "/v1/clusters/{cluster}/nodegroups/{nodegroup}", none,                      [401, 401, 403, 403, 400, 400, 404, 404, 403]),
+        row("GET",    "/v1/certificates/{cluster}",                    none,                      [401, 401, 403, 403, 403, 200, 404, 404, 403]),
+        row("POST",   "/v1/certificates", |o| Some(json!({"cluster_uuid": o.cluster, "csr": csr()})), [401, 401, 403, 403, 403, 201, 400, 400, 403]),
+        row("POST",   "/v1/clusters/{cluster}/actions/upgrade", upgrade,                          [401, 401, 403, 403, 400, 400, 404, 400, 403]),
+        row("PATCH",  "/v1/certificates/{cluster}",                    none,                      [401, 401, 403, 403, 400, 400, 404, 404, 403]),
+        row("PATCH",  "/v1/credentials/{cluster}",                     none,                      [401, 401, 403, 403, 400, 400, 404, 404, 403]),
+        row("GET",    "/v1/quotas",                                    none,                      [401, 401, 403, 403, 403, 403, 403, 200, 403]),
+        row("POST",   "/v1/quotas", |_| Some(json!({"project_id": "p-admin", "hard_limit": 3})),  [401, 401, 403, 403, 403, 403, 403, 201, 409]),
+        row("GET",    "/v1/quotas/{project}/{resource}",               none,                      [401, 401, 403, 200, 200, 200, 403, 200, 403]),
+        row("PATCH",  "/v1/quotas/{project}/{resource}", |_| Some(json!({"hard_limit": 3})),      [401, 401, 403, 403, 403, 403, 403, 404, 404]),
+        row("DELETE", "/v1/quotas/{project}/{resource}",               none,                      [401, 401, 403, 403, 403, 403, 403, 404, 404]),
+        row("GET",    "/v1/federations",                               none,                      [401, 401, 403, 200, 200, 200, 200, 200, 403]),
+        row("GET",    "/v1/federations/detail",                        none,                      [401, 401, 403, 200, 200, 200, 200, 200, 403]),
+        row("POST",   "/v1/federations",                               |_| Some(json!({})),       [401, 401, 403, 403, 400, 400, 400, 400, 403]),
+        row("GET",    "/v1/federations/{federation}",                  none,                      [401, 401, 403, 404, 404, 404, 404, 404, 403]),
+        row("PATCH",  "/v1/federations/{federation}",                  |_| Some(json!([])),       [401, 401, 403, 403, 404, 404, 404, 404, 403]),
+        row("DELETE", "/v1/federations/{federation}",                  none,                      [401, 401, 403, 403, 404, 404, 404, 404, 403]),
+        row("GET",    "/v1/mservices",                                 none,                      [401, 401, 403, 403, 403, 403, 403, 200, 200]),
+        row("GET",    "/v1/stats",                                     none,                      [401, 401, 403, 200, 200, 200, 200, 200, 403]),
         // A Keystone token opens nothing at the nodes' own routes.
-        row("POST",   "/v1/nodes/register",                            |_| Some(json!({})),       [400, 400, 400, 400, 400, 400]),
-        row("GET",    "/v1/nodes/plan",                                none,                      [401, 401, 401, 401, 401, 401]),
-        row("POST",   "/v1/nodes/report",                              |_| Some(json!({})),       [401, 401, 401, 401, 401, 401]),
-        row("GET",    "/v1/nodes/program/{sha256}",                    none,                      [404, 404, 404, 404, 404, 404]),
+        row("POST",   "/v1/nodes/register",                            |_| Some(json!({})),       [400, 400, 400, 400, 400, 400, 400, 400, 400]),
+        row("GET",    "/v1/nodes/plan",                                none,                      [401, 401, 401, 401, 401, 401, 401, 401, 401]),
+        row("POST",   "/v1/nodes/report",                              |_| Some(json!({})),       [401, 401, 401, 401, 401, 401, 401, 401, 401]),
+        row("GET",    "/v1/nodes/program/{sha256}",                    none,                      [404, 404, 404, 404, 404, 404, 404, 404, 404]),
     ]
 }
 
@@ -117,6 +136,9 @@ async fn every_role_gets_at_every_endpoint_what_the_policy_says() {
                 .replace("{template}", &objects.free_template)
                 .replace("{cluster}", &objects.cluster)
                 .replace("{nodegroup}", "default-worker")
+                .replace("{project}", "p-demo")
+                .replace("{resource}", "Cluster")
+                .replace("{federation}", "f1")
                 .replace("{sha256}", "00");
             let reply = app.call(who, row.method, &path, (row.body)(&objects)).await;
             if reply.status != expected {
@@ -136,4 +158,53 @@ async fn with_the_older_forms_a_reader_may_what_he_always_might() {
     let app = App::start().await;
     let reply = app.call("reader", "POST", "/v1/clustertemplates", Some(template_body())).await;
     assert_eq!(reply.status, 201, "{:?}", reply.body);
+}
+
+/// What each persona gets of templates that are somebody's own, public, hidden, and both: seen, used, changed.
+#[tokio::test]
+async fn public_and_hidden_templates_are_seen_used_and_changed_by_whom_they_may() {
+    //                         (public, hidden)  get                              create a cluster from it
+    //                                           colleague foreigner admin         colleague foreigner admin
+    let expected = [
+        ((false, false), [200, 404, 200], [202, 400, 202]),
+        ((true, false), [200, 200, 200], [202, 202, 202]),
+        ((false, true), [200, 404, 200], [202, 400, 202]),
+        ((true, true), [200, 404, 200], [202, 400, 202]),
+    ];
+    let mut wrong = Vec::new();
+    for ((public, hidden), get, create) in expected {
+        let app = App::with(|settings| settings.max_clusters_per_project = 100, strict()).await;
+        let template = app.template(json!({})).await;
+        let path = format!("/v1/clustertemplates/{template}");
+        for (name, value) in [("public", public), ("hidden", hidden)] {
+            let change = json!([{"op": "replace", "path": format!("/{name}"), "value": value}]);
+            let reply = app.call("admin", "PATCH", &path, Some(change.clone())).await;
+            assert_eq!(reply.status, 200, "{change}: {:?}", reply.body);
+        }
+        if !public {
+            let publish = json!([{"op": "replace", "path": "/public", "value": true}]);
+            let refused = app.call("colleague", "PATCH", &path, Some(publish)).await;
+            assert_eq!(refused.status, 403, "publishing is an administrator's: {:?}", refused.body);
+        }
+        for (who, (get, create)) in
+            ["colleague", "foreigner", "admin"].into_iter().zip(get.into_iter().zip(create))
+        {
+            let seen = app.call(who, "GET", &path, None).await.status.as_u16();
+            let listed = app.call(who, "GET", "/v1/clustertemplates", None).await;
+            let listed = listed.body["clustertemplates"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .any(|t| t["uuid"] == json!(template));
+            let body = json!({"cluster_template_id": template});
+            let made = app.call(who, "POST", "/v1/clusters", Some(body)).await;
+            if (seen, made.status.as_u16()) != (get, create) {
+                wrong.push(format!("public {public}, hidden {hidden}: {who} gets {seen}, makes {} {:?}; wanted {get}, {create}", made.status, made.body));
+            }
+            if listed && get == 404 {
+                wrong.push(format!("public {public}, hidden {hidden}: {who} finds it in the list"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }

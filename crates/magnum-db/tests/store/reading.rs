@@ -4,8 +4,8 @@ use crate::{
     ground::{Ground, MINUTE, cases},
     samples::{self, accepted, complete, labels},
 };
-use magnum_db::{DbError, KeypairRow, Page, Stats, Tenancy, service_is_up};
-use magnum_types::{ErrorKind, HealthStatus, ServiceError};
+use magnum_db::{DbError, Filter, KeypairRow, Page, Stats, Tenancy, service_is_up};
+use magnum_types::{ErrorKind, HealthStatus, ServiceError, Status};
 use std::time::Duration;
 
 cases![
@@ -19,6 +19,9 @@ cases![
     a_template_in_use_cannot_be_deleted,
     node_groups_are_found_by_name_role_and_cluster,
     counts_are_those_of_the_project,
+    a_list_is_filtered_in_the_database,
+    quotas_are_set_once_changed_and_paged_by_number,
+    there_are_no_federations,
     a_silent_service_is_down,
     a_key_pair_comes_back_and_shows_no_secret,
     health_is_written_without_touching_the_status,
@@ -63,8 +66,14 @@ async fn a_name_finds_one_cluster_of_the_project_and_no_other_projects(ground: G
     let error = store.cluster_get(Tenancy::All, "prod").await.unwrap_err();
     assert!(matches!(error, DbError::Ambiguous { .. }), "{error:?}");
     assert_eq!(ServiceError::from(error).kind, ErrorKind::Conflict);
-    assert_eq!(store.cluster_list(Tenancy::Project("p2"), &Page::default()).await.unwrap(), [theirs]);
-    assert_eq!(store.cluster_list(Tenancy::Project("p3"), &Page::default()).await.unwrap(), []);
+    assert_eq!(
+        store.cluster_list(Tenancy::Project("p2"), &Filter::default(), &Page::default()).await.unwrap(),
+        [theirs]
+    );
+    assert_eq!(
+        store.cluster_list(Tenancy::Project("p3"), &Filter::default(), &Page::default()).await.unwrap(),
+        []
+    );
 }
 
 async fn a_list_is_cut_into_pages_that_miss_and_repeat_nothing(ground: Ground) {
@@ -75,7 +84,8 @@ async fn a_list_is_cut_into_pages_that_miss_and_repeat_nothing(ground: Ground) {
         let mut page = Page { limit: 2, sort_key: sort_key.to_owned(), descending, marker: None };
         let mut seen = Vec::new();
         loop {
-            let found = ground.store.cluster_list(Tenancy::Project("p1"), &page).await.unwrap();
+            let found =
+                ground.store.cluster_list(Tenancy::Project("p1"), &Filter::default(), &page).await.unwrap();
             let Some(last) = found.last() else { break };
             page.marker = Some(last.cluster.uuid.0);
             assert!(found.iter().all(|view| view.nodegroups.len() == 2 && view.template.is_some()));
@@ -93,7 +103,8 @@ async fn a_list_is_cut_into_pages_that_miss_and_repeat_nothing(ground: Ground) {
         }
     }
     let page = Page { marker: Some(ground.uuid()), ..Page::default() };
-    let error = ground.store.cluster_list(Tenancy::Project("p1"), &page).await.unwrap_err();
+    let error =
+        ground.store.cluster_list(Tenancy::Project("p1"), &Filter::default(), &page).await.unwrap_err();
     assert!(matches!(error, DbError::NotFound { .. }), "an unknown marker: {error:?}");
 }
 
@@ -101,8 +112,8 @@ async fn a_list_refuses_what_is_no_column(ground: Ground) {
     let page = Page { sort_key: "id; DROP TABLE cluster".to_owned(), ..Page::default() };
     let (all, cluster) = (Tenancy::All, magnum_types::ClusterId(ground.uuid()));
     let errors = [
-        ground.store.cluster_list(all, &page).await.unwrap_err(),
-        ground.store.template_list(all, &page).await.unwrap_err(),
+        ground.store.cluster_list(all, &Filter::default(), &page).await.unwrap_err(),
+        ground.store.template_list(all, &Filter::default(), &page).await.unwrap_err(),
         ground.store.nodegroup_list(all, cluster, None, &page).await.unwrap_err(),
     ];
     for error in errors {
@@ -119,7 +130,9 @@ async fn rows_without_a_value_sort_first_and_stay_in_the_pages(ground: Ground) {
     ground.store.cluster_patch_health(healthy.cluster.uuid, HealthStatus::Healthy, &reason).await.unwrap();
     let mut page = Page { limit: 1, sort_key: "health_status".to_owned(), ..Page::default() };
     let mut seen = Vec::new();
-    while let Some(view) = ground.store.cluster_list(Tenancy::All, &page).await.unwrap().pop() {
+    while let Some(view) =
+        ground.store.cluster_list(Tenancy::All, &Filter::default(), &page).await.unwrap().pop()
+    {
         page.marker = Some(view.cluster.uuid.0);
         seen.push(view.cluster.uuid);
     }
@@ -138,9 +151,12 @@ async fn a_template_is_seen_by_its_project_or_when_public(ground: Ground) {
     let p1 = Tenancy::Project("p1");
     let names =
         |list: Vec<magnum_types::ClusterTemplate>| list.into_iter().map(|t| t.name).collect::<Vec<_>>();
-    assert_eq!(names(store.template_list(p1, &Page::default()).await.unwrap()), ["own", "public"]);
     assert_eq!(
-        names(store.template_list(Tenancy::All, &Page::default()).await.unwrap()),
+        names(store.template_list(p1, &Filter::default(), &Page::default()).await.unwrap()),
+        ["own", "public"]
+    );
+    assert_eq!(
+        names(store.template_list(Tenancy::All, &Filter::default(), &Page::default()).await.unwrap()),
         ["own", "public", "hidden"]
     );
     assert_eq!(store.template_get(p1, "own", false).await.unwrap(), own);
@@ -221,6 +237,72 @@ async fn counts_are_those_of_the_project(ground: Ground) {
     assert_eq!(store.stats_get(Tenancy::Project("p3")).await.unwrap(), Stats::default());
     assert_eq!(store.cluster_count("p1").await.unwrap(), 2);
     assert_eq!(store.quota_limit("p1", "Cluster").await.unwrap(), None);
+}
+
+async fn a_list_is_filtered_in_the_database(ground: Ground) {
+    for (project, name) in [("p1", "a"), ("p1", "b"), ("p2", "b")] {
+        accepted(&ground, project, name).await;
+    }
+    let store = &ground.store;
+    let names = async |tenancy, filter: Filter, page: &Page| {
+        let found = store.cluster_list(tenancy, &filter, page).await.unwrap();
+        found.into_iter().map(|view| view.cluster.name).collect::<String>()
+    };
+    let filter = |project: Option<&str>, name: Option<&str>, status| Filter {
+        project_id: project.map(str::to_owned),
+        name: name.map(str::to_owned),
+        status,
+    };
+    let (all, own, page) = (Tenancy::All, Tenancy::Project("p1"), Page::default());
+    assert_eq!(names(all, filter(Some("p2"), None, None), &page).await, "b");
+    assert_eq!(names(all, filter(None, Some("b"), None), &page).await, "bb");
+    assert_eq!(names(own, filter(None, Some("b"), None), &page).await, "b");
+    assert_eq!(names(own, filter(Some("p2"), None, None), &page).await, "", "tenancy counts all the same");
+    assert_eq!(names(own, filter(None, None, Some(Status::CreateInProgress)), &page).await, "ab");
+    assert_eq!(names(own, filter(None, None, Some(Status::CreateFailed)), &page).await, "");
+    // A page goes on among the wanted rows.
+    let one = Page { limit: 1, ..Page::default() };
+    let first = store.cluster_list(all, &filter(None, Some("b"), None), &one).await.unwrap();
+    let marker = first[0].cluster.uuid.0;
+    let next = Page { marker: Some(marker), ..Page::default() };
+    assert_eq!(names(all, filter(None, Some("b"), None), &next).await, "b");
+}
+
+async fn quotas_are_set_once_changed_and_paged_by_number(ground: Ground) {
+    let store = &ground.store;
+    for (project, limit) in [("p1", 1), ("p2", 2), ("p3", 3)] {
+        let made = store.quota_create(project, "Cluster", limit).await.unwrap();
+        assert_eq!((made.project_id.as_str(), made.hard_limit), (project, limit));
+        assert!(made.created_at.is_some());
+    }
+    let error = store.quota_create("p1", "Cluster", 9).await.unwrap_err();
+    assert!(matches!(error, DbError::AlreadyExists { noun: "Quota", .. }), "{error:?}");
+    assert_eq!(store.quota_update("p1", "Cluster", 7).await.unwrap().hard_limit, 7);
+    assert_eq!(store.quota_get("p1", "Cluster").await.unwrap().hard_limit, 7);
+    assert_eq!(store.quota_limit("p1", "Cluster").await.unwrap(), Some(7));
+    let projects =
+        |quotas: Vec<magnum_types::Quota>| quotas.into_iter().map(|q| q.project_id).collect::<String>();
+    let two = Page::<i64> { limit: 2, ..Page::default() };
+    let first = store.quota_list(Tenancy::All, &two).await.unwrap();
+    let next = Page { marker: first.last().map(|quota| quota.id), ..two };
+    assert_eq!(projects(first), "p1p2");
+    assert_eq!(projects(store.quota_list(Tenancy::All, &next).await.unwrap()), "p3");
+    assert_eq!(projects(store.quota_list(Tenancy::Project("p2"), &Page::default()).await.unwrap()), "p2");
+    let lost = Page { marker: Some(4711), ..Page::default() };
+    assert!(matches!(store.quota_list(Tenancy::All, &lost).await, Err(DbError::NotFound { .. })));
+    store.quota_delete("p1", "Cluster").await.unwrap();
+    for gone in
+        [store.quota_delete("p1", "Cluster").await, store.quota_update("p1", "Cluster", 1).await.map(|_| ())]
+    {
+        assert!(matches!(gone, Err(DbError::NotFound { noun: "Quota", .. })), "{gone:?}");
+    }
+}
+
+async fn there_are_no_federations(ground: Ground) {
+    let own = Tenancy::Project("p1");
+    assert_eq!(ground.store.federation_list(own, &Page::default()).await.unwrap(), []);
+    let error = ground.store.federation_get(own, "f").await.unwrap_err();
+    assert!(matches!(error, DbError::NotFound { noun: "Federation", .. }), "{error:?}");
 }
 
 async fn a_silent_service_is_down(ground: Ground) {

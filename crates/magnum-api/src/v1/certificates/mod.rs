@@ -2,5 +2,6 @@
 //! certificate store as well as a conductor does.
 
 pub mod authority;
+pub mod rotate;
 pub mod show;
 pub mod sign;

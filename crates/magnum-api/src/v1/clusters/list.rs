@@ -27,9 +27,10 @@ async fn page(
     rule: Rule,
     all_projects: Rule,
 ) -> Answer {
-    let page = call.page()?;
+    let (page, filter) = call.filtered_page(&["project_id", "status", "name"])?;
     call.enforce(rule)?;
-    let clusters = call.state.store.cluster_list(call.tenancy(all_projects)?, &page.clone().into()).await?;
+    let tenancy = call.tenancy(all_projects)?;
+    let clusters = call.state.store.cluster_list(tenancy, &filter, &page.clone().into()).await?;
     let last = clusters.last().map(|view| view.cluster.uuid.0);
     let next = page.next(&format!("{}/v1/{path}", call.base), clusters.len(), last);
     let items = clusters.iter().map(|view| show(view, call.version, &call.base)).collect();

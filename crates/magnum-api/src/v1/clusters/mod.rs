@@ -8,6 +8,7 @@ pub mod list;
 pub mod resize;
 pub mod show;
 pub mod update;
+pub mod upgrade;
 pub mod view;
 
 use crate::extract::{Call, call::target};

@@ -19,9 +19,10 @@ pub async fn detail(call: Call) -> Answer {
 }
 
 async fn page(call: Call, path: &str, rule: Rule, all_projects: Rule) -> Answer {
-    let page = call.page()?;
+    let (page, filter) = call.filtered_page(&["project_id", "name"])?;
     call.enforce(rule)?;
-    let templates = call.state.store.template_list(call.tenancy(all_projects)?, &page.clone().into()).await?;
+    let tenancy = call.tenancy(all_projects)?;
+    let templates = call.state.store.template_list(tenancy, &filter, &page.clone().into()).await?;
     let next = page.next(
         &format!("{}/v1/{path}", call.base),
         templates.len(),

@@ -20,7 +20,7 @@ pub async fn list(call: Call, Path(cluster): Path<String>) -> Answer {
     check_version(&call)?;
     let known: Vec<&str> = PAGING.iter().copied().chain(["role"]).collect();
     let arguments = call.arguments(&known)?;
-    let page = Page::of(&arguments, call.state.settings.max_limit)?;
+    let page = Page::of(&arguments, call.state.settings.max_limit)?.keeping(&arguments, &["role"]);
     let cluster =
         clusters::load(&call, &cluster, Some(Rule::NodeGroupGetAllAllProjects), Rule::NodeGroupGetAll)
             .await?;
