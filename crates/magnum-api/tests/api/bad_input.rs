@@ -45,7 +45,7 @@ async fn a_wrong_cluster_is_refused_by_field_and_not_stored() {
     let template = app.template(json!({})).await;
     let body = json!({"name": "c1", "cluster_template_id": template});
     let cases = [
-        (json!({"cluster_template_id": "nowhere"}), 400, "cluster_template_id"),
+        (json!({"cluster_template_id": "nowhere"}), 404, "nowhere"),
         (json!({"flavor_id": "m1.nowhere"}), 400, "flavor_id"),
         (json!({"master_flavor_id": "m1.nowhere"}), 400, "master_flavor_id"),
         (json!({"keypair": "nowhere"}), 404, "keypair"),
@@ -66,6 +66,18 @@ async fn a_wrong_cluster_is_refused_by_field_and_not_stored() {
     }
     let page = magnum_db::Page { limit: 10, marker: None, sort_key: "id".into(), descending: false };
     assert!(app.state.store.cluster_list(Tenancy::All, &Default::default(), &page).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn an_unknown_template_is_a_400_below_version_ten() {
+    let app = App::start().await;
+    let body = json!({"cluster_template_id": "nowhere"});
+    for (version, status) in [("1.9", 400), ("1.10", 404)] {
+        let version = format!("container-infra {version}");
+        let reply = app.call_at(&version, "owner", "POST", "/v1/clusters", Some(body.clone())).await;
+        assert_eq!(reply.status, status, "{version}: {:?}", reply.body);
+        assert!(reply.detail().contains("nowhere"), "{}", reply.detail());
+    }
 }
 
 #[tokio::test]

@@ -75,7 +75,7 @@ fn matrix() -> Vec<Row> {
         row("DELETE", "/v1/clustertemplates/{template}",               none,                      [401, 401, 403, 403, 204, 204, 404, 204, 403]),
         row("GET",    "/v1/clusters",                                  none,                      [401, 401, 403, 200, 200, 200, 200, 200, 403]),
         row("GET",    "/v1/clusters/detail",                           none,                      [401, 401, 403, 200, 200, 200, 200, 200, 403]),
-        row("POST",   "/v1/clusters", |o| Some(json!({"cluster_template_id": o.template})),       [401, 401, 403, 403, 202, 202, 400, 202, 403]),
+        row("POST",   "/v1/clusters", |o| Some(json!({"cluster_template_id": o.template})),       [401, 401, 403, 403, 202, 202, 404, 202, 403]),
         row("GET",    "/v1/clusters/{cluster}",                        none,                      [401, 401, 403, 200, 200, 200, 404, 200, 403]),
         row("PATCH",  "/v1/clusters/{cluster}",                        grow,                      [401, 401, 403, 403, 202, 202, 404, 202, 403]),
         row("DELETE", "/v1/clusters/{cluster}",                        none,                      [401, 401, 403, 403, 204, 204, 404, 204, 403]),
@@ -166,10 +166,10 @@ async fn public_and_hidden_templates_are_seen_used_and_changed_by_whom_they_may(
     //                         (public, hidden)  get                              create a cluster from it
     //                                           colleague foreigner admin         colleague foreigner admin
     let expected = [
-        ((false, false), [200, 404, 200], [202, 400, 202]),
+        ((false, false), [200, 404, 200], [202, 404, 202]),
         ((true, false), [200, 200, 200], [202, 202, 202]),
-        ((false, true), [200, 404, 200], [202, 400, 202]),
-        ((true, true), [200, 404, 200], [202, 400, 202]),
+        ((false, true), [200, 404, 200], [403, 404, 202]),
+        ((true, true), [200, 404, 200], [403, 404, 202]),
     ];
     let mut wrong = Vec::new();
     for ((public, hidden), get, create) in expected {

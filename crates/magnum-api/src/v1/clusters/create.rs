@@ -142,19 +142,26 @@ impl Asked {
     }
 }
 
-/// The template, of the caller's project or public. An unknown one is the body's fault (400), not the URL's.
+/// The template, of the caller's project or public. Below 1.10 an unknown one is the body's fault (400); since then it is
+/// a 404, as upstream's newer handler lets it through. A hidden one is for administrators.
 async fn template(call: &Call, ident: &str) -> Result<ClusterTemplate, ServiceError> {
     let tenancy = magnum_db::Tenancy::Project(call.project()?);
     let found = call.state.store.template_get(tenancy, ident, call.context.is_admin).await;
-    found.map_err(|error| {
+    let template = found.map_err(|error| {
         let error = ServiceError::from(error);
         match error.kind {
-            ErrorKind::NotFound => ServiceError::invalid(format!(
+            ErrorKind::NotFound if !call.version.at_least(ZERO_NODES) => ServiceError::invalid(format!(
                 "Invalid value for cluster_template_id: ClusterTemplate {ident} could not be found"
             )),
             _ => error,
         }
-    })
+    })?;
+    if template.hidden && !call.context.is_admin {
+        return Err(ServiceError::forbidden(format!(
+            "ClusterTemplate {ident} is hidden: only administrators may use it"
+        )));
+    }
+    Ok(template)
 }
 
 /// The row, with the template's values where the client gave none.
