@@ -3,7 +3,7 @@
 
 use crate::{
     error, healthcheck,
-    layers::{access_log, auth_token, cors, microversion, request_id, rewrite, safety},
+    layers::{accept, access_log, auth_token, cors, microversion, request_id, rewrite, safety},
     nodes,
     state::AppState,
     v1,
@@ -127,6 +127,7 @@ pub fn app(state: AppState) -> Router {
     // The fallback is inside of the token check: who has no token learns nothing about paths.
     let tenants = tenants
         .fallback(async || StatusCode::NOT_FOUND)
+        .layer(from_fn(accept::layer))
         .layer(from_fn_with_state(state.clone(), microversion::layer))
         .layer(from_fn_with_state(state.clone(), auth_token::layer));
     let routed: Router = open

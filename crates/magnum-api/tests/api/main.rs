@@ -17,3 +17,4 @@ mod roles;
 mod server;
 mod templates;
 mod versions;
+mod wire;
