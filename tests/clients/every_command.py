@@ -137,7 +137,7 @@ class OpenStackClient(unittest.TestCase):
 
         quota = ["--project-id", project, "--resource", "Cluster"]
         admin.run("coe", "quotas", "create", *quota, "--hard-limit", "30")
-        self.assertEqual(client.json("coe", "quotas", "show", *quota)["hard_limit"], 30)
+        self.assertRegex(client.run("coe", "quotas", "show", *quota).stdout, r"hard_limit\s*\|\s*30")
         admin.run("coe", "quotas", "update", *quota, "--hard-limit", "40")
         self.assertIn(project, admin.run("coe", "quotas", "list", "--all-tenants").stdout)
         admin.run("coe", "quotas", "delete", *quota)
@@ -175,7 +175,8 @@ class LegacyMagnum(unittest.TestCase):
         admin, project = client.as_admin(), magnum.cloud.project_id
         name = f"legacy-{SUFFIX}"
         client.run("cluster-template-create", name, "--coe", "swarm", "--image-id", "debian-12-docker",
-                   "--external-network-id", "public", "--flavor-id", "m1.small", "--master-flavor-id", "m1.small")
+                   "--external-network-id", "public", "--flavor-id", "m1.small", "--master-flavor-id", "m1.small",
+                   "--docker-storage-driver", "overlay2")
         self.assertIn(name, client.run("cluster-template-list").stdout)
         client.run("cluster-template-update", name, "replace", "labels={'x': 'y'}")
         self.assertIn("{'x': 'y'}", client.run("cluster-template-show", name).stdout)
@@ -238,24 +239,24 @@ class Sdk(unittest.TestCase):
             flavor_id="m1.small", master_flavor_id="m1.small", labels={"number": 1, "flag": True})
         self.assertEqual(template.labels, {"number": "1", "flag": "True"})
         self.assertIn(name, [each.name for each in coe.cluster_templates()])
-        self.assertEqual(coe.find_cluster_template(name).id, template.id)
+        self.assertEqual(coe.find_cluster_template(name).uuid, template.uuid)
         coe.update_cluster_template(template.id, tags="sdk")
         self.assertEqual(coe.get_cluster_template(template.id).tags, "sdk")
         made = coe.create_cluster(name=name, cluster_template_id=template.id, node_count=1)
         self.assertIn(made.id, [each.id for each in coe.clusters()])
-        self.assertEqual(coe.find_cluster(name).id, made.id)
+        self.assertEqual(coe.find_cluster(name).uuid, made.uuid)
         coe.delete_cluster(made.id)
         coe.wait_for_delete(coe.proxy._get_resource(type(made), made.id), interval=1, wait=240)
         coe.delete_cluster_template(template.id)
 
-        cluster = coe.get_cluster(coe.find_cluster(CLUSTER).id)
+        cluster = coe.get_cluster(coe.find_cluster(CLUSTER).uuid)
         coe.wait_for_status(cluster, "CREATE_COMPLETE" if cluster.status.startswith("CREATE") else "UPDATE_COMPLETE",
                             failures=["CREATE_FAILED", "UPDATE_FAILED"], interval=1, wait=120)
-        coe.update_cluster(cluster.id, node_count=1)
+        coe.update_cluster(cluster.uuid, node_count=1)
         magnum.wait(CLUSTER, ["CREATE_COMPLETE", "UPDATE_COMPLETE"], 120)
-        self.assertIn("BEGIN CERTIFICATE", coe.get_cluster_certificate(cluster.id).pem)
+        self.assertIn("BEGIN CERTIFICATE", coe.get_cluster_certificate(cluster.uuid).pem)
         with csr_file() as csr:
-            signed = coe.create_cluster_certificate(cluster_uuid=cluster.id, csr=pathlib.Path(csr).read_text())
+            signed = coe.create_cluster_certificate(cluster_uuid=cluster.uuid, csr=pathlib.Path(csr).read_text())
         self.assertIn("BEGIN CERTIFICATE", signed.pem)
         with self.assertRaises(openstack.exceptions.ForbiddenException):
             list(coe.services())

@@ -12,6 +12,7 @@ pub mod healthcheck;
 pub mod layers;
 pub mod microversion;
 pub mod nodes;
+pub mod openapi;
 pub mod router;
 pub mod server;
 pub mod settings;

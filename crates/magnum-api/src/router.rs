@@ -4,7 +4,7 @@
 use crate::{
     error, healthcheck,
     layers::{accept, access_log, auth_token, cors, microversion, request_id, rewrite, safety},
-    nodes,
+    nodes, openapi,
     state::AppState,
     v1,
 };
@@ -62,6 +62,7 @@ pub fn routes() -> Vec<Route> {
         route(Public, GET, "/healthcheck", healthcheck::show),
         route(Public, GET, "/", v1::versions::roots),
         route(Public, GET, "/v1", v1::versions::v1),
+        route(Public, GET, "/v1/openapi.json", openapi::show),
 
         route(Token, GET, "/v1/clustertemplates", v1::clustertemplates::list::list),
         route(Token, GET, "/v1/clustertemplates/detail", v1::clustertemplates::list::detail),

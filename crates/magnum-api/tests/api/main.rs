@@ -12,6 +12,7 @@ mod clusters;
 mod lists;
 mod nodegroups;
 mod nodes;
+mod openapi;
 mod properties;
 mod quotas;
 mod roles;

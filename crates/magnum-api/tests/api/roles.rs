@@ -67,6 +67,7 @@ fn matrix() -> Vec<Row> {
         row("GET",    "/healthcheck",                                  none,                      [200, 200, 200, 200, 200, 200, 200, 200, 200]),
         row("GET",    "/",                                             none,                      [200, 200, 200, 200, 200, 200, 200, 200, 200]),
         row("GET",    "/v1",                                           none,                      [200, 200, 200, 200, 200, 200, 200, 200, 200]),
+        row("GET",    "/v1/openapi.json",                              none,                      [200, 200, 200, 200, 200, 200, 200, 200, 200]),
         row("GET",    "/v1/clustertemplates",                          none,                      [401, 401, 403, 200, 200, 200, 200, 200, 403]),
         row("GET",    "/v1/clustertemplates/detail",                   none,                      [401, 401, 403, 200, 200, 200, 200, 200, 403]),
         row("POST",   "/v1/clustertemplates",                          |_| Some(template_body()), [401, 401, 403, 403, 201, 201, 201, 201, 403]),
