@@ -1,17 +1,16 @@
-//! Clusters, each read together with its node groups and its template: three statements for a page of any length.
+//! Clusters, each read together with its node groups and its template: one statement for a page of any length.
 
 use crate::{
+    beside::{self, ClusterAndBeside, Templates},
     error::DbError,
     page::{Filter, List, Page, Tenancy},
     pool::args,
-    rows::{ClusterRow, NodeGroupRow, json_text, readable},
-    sql::{marks, update},
+    rows::{json_text, readable},
+    sql::update,
     store::{Store, transaction, whole_seconds},
-    template_rows::TemplateRow,
 };
 use indexmap::IndexMap;
 use magnum_types::{Cluster, ClusterId, ClusterTemplate, HealthStatus, NodeGroup};
-use std::collections::{HashMap, HashSet};
 use uuid::Uuid;
 
 /// A cluster with what is needed to show it.
@@ -49,9 +48,6 @@ const SORT_KEYS: &[&str] = &[
     "discovery_url",
 ];
 
-/// How many ids go into one `IN (…)`.
-const CHUNK: usize = 500;
-
 impl Store {
     /// The cluster of that UUID, or, when the text is none, of that name.
     ///
@@ -76,14 +72,13 @@ impl Store {
     }
 
     async fn cluster_only(&self, list: List, ident: &str) -> Result<ClusterView, DbError> {
+        let list = list.with(&beside::columns(self.pool()));
         let (sql, args) = list.page(&Page { limit: 2, ..Page::<Uuid>::default() }, SORT_KEYS)?;
-        let mut rows: Vec<ClusterRow> = self.all(&sql, args).await?;
-        let row = match rows.len() {
-            0 | 1 => rows.pop().ok_or_else(|| not_found(ident))?,
-            _ => return Err(DbError::Ambiguous { noun: "Cluster", ident: ident.to_owned() }),
-        };
-        let (mut groups, templates) = self.beside(std::slice::from_ref(&row)).await?;
-        view(row, &mut groups, &templates)
+        let mut rows: Vec<ClusterAndBeside> = self.all(&sql, args).await?;
+        match rows.len() {
+            0 | 1 => view(rows.pop().ok_or_else(|| not_found(ident))?, &mut Templates::default()),
+            _ => Err(DbError::Ambiguous { noun: "Cluster", ident: ident.to_owned() }),
+        }
     }
 
     /// A page of the wanted clusters.
@@ -96,38 +91,16 @@ impl Store {
         filter: &Filter,
         page: &Page,
     ) -> Result<Vec<ClusterView>, DbError> {
-        let (sql, args) = List::of("cluster").of_tenancy(tenancy).filtered(filter).page(page, SORT_KEYS)?;
-        let rows: Vec<ClusterRow> = self.all(&sql, args).await?;
+        let list =
+            List::of("cluster").with(&beside::columns(self.pool())).of_tenancy(tenancy).filtered(filter);
+        let (sql, args) = list.page(page, SORT_KEYS)?;
+        let rows: Vec<ClusterAndBeside> = self.all(&sql, args).await?;
         if let (true, Some(marker)) = (rows.is_empty(), page.marker) {
             // An empty page after the last row is fine; one after a row that is not there is a mistake.
             self.cluster_get(tenancy, &marker.to_string()).await?;
         }
-        let (mut groups, templates) = self.beside(&rows).await?;
-        Ok(readable(rows, |row| view(row, &mut groups, &templates)))
-    }
-
-    /// The node groups and templates of clusters, by the cluster's and the template's UUID.
-    async fn beside(&self, rows: &[ClusterRow]) -> Result<(Groups, Templates), DbError> {
-        let (mut groups, mut templates) = (Groups::new(), Templates::new());
-        let clusters: Vec<&str> = rows.iter().map(ClusterRow::uuid).collect();
-        for chunk in clusters.chunks(CHUNK) {
-            let sql =
-                format!("SELECT * FROM nodegroup WHERE cluster_id IN ({}) ORDER BY id", marks(chunk.len()));
-            let found: Vec<NodeGroupRow> =
-                self.all(&sql, chunk.iter().map(|id| (*id).into()).collect()).await?;
-            for (cluster, group) in readable(found, |row| Ok((row.cluster_id().to_owned(), row.read()?))) {
-                groups.entry(cluster).or_default().push(group);
-            }
-        }
-        let wanted: HashSet<&str> = rows.iter().map(ClusterRow::cluster_template_id).collect();
-        let wanted: Vec<&str> = wanted.into_iter().collect();
-        for chunk in wanted.chunks(CHUNK) {
-            let sql = format!("SELECT * FROM cluster_template WHERE uuid IN ({})", marks(chunk.len()));
-            let found: Vec<TemplateRow> =
-                self.all(&sql, chunk.iter().map(|id| (*id).into()).collect()).await?;
-            templates.extend(readable(found, |row| Ok((row.uuid().to_owned(), row.read()?))));
-        }
-        Ok((groups, templates))
+        let mut templates = Templates::default();
+        Ok(readable(rows, |row| view(row, &mut templates)))
     }
 
     /// How many clusters a project has.
@@ -167,13 +140,9 @@ impl Store {
     }
 }
 
-type Groups = HashMap<String, Vec<NodeGroup>>;
-type Templates = HashMap<String, ClusterTemplate>;
-
-fn view(row: ClusterRow, groups: &mut Groups, templates: &Templates) -> Result<ClusterView, DbError> {
-    let nodegroups = groups.remove(row.uuid()).unwrap_or_default();
-    let template = templates.get(row.cluster_template_id()).cloned();
-    Ok(ClusterView { cluster: row.read()?, nodegroups, template })
+fn view(row: ClusterAndBeside, templates: &mut Templates) -> Result<ClusterView, DbError> {
+    let (nodegroups, template) = (row.nodegroups()?, row.template(templates));
+    Ok(ClusterView { cluster: row.cluster.read()?, nodegroups, template })
 }
 
 pub(crate) fn not_found(ident: &str) -> DbError {

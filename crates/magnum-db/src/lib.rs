@@ -7,6 +7,7 @@
 //! the query.
 
 mod accept;
+mod beside;
 mod changes;
 mod clusters;
 mod error;

@@ -66,13 +66,20 @@ impl<M> Default for Page<M> {
 /// A list statement in the making: conditions on `t`, the table's alias, each with its arguments.
 pub(crate) struct List {
     table: &'static str,
+    also: String,
     conditions: Vec<&'static str>,
     args: Vec<Arg>,
 }
 
 impl List {
     pub fn of(table: &'static str) -> Self {
-        Self { table, conditions: Vec::new(), args: Vec::new() }
+        Self { table, also: String::new(), conditions: Vec::new(), args: Vec::new() }
+    }
+
+    /// Adds columns: `, <expression> AS <name>` and so on.
+    pub fn with(mut self, columns: &str) -> Self {
+        self.also.push_str(columns);
+        self
     }
 
     /// Adds a condition on `t`.
@@ -116,7 +123,7 @@ impl List {
             .find(|column| **column == page.sort_key)
             .ok_or_else(|| DbError::UnknownSortKey(page.sort_key.clone()))?;
         let (direction, after) = if page.descending { ("DESC", "<") } else { ("ASC", ">") };
-        let mut sql = format!("SELECT t.* FROM {} t", self.table);
+        let mut sql = format!("SELECT t.*{} FROM {} t", self.also, self.table);
         let mut args = Vec::new();
         if let Some(marker) = page.marker {
             sql.push_str(&format!(" JOIN {} m ON m.{} = ?", self.table, M::COLUMN));

@@ -2,11 +2,12 @@
 //! of the old tables may be NULL and JSON columns hold whatever a release wrote, so reading is forgiving: NULL is
 //! empty, a number in a label is text. What has no meaning at all (a status nobody knows) is an error.
 
-use crate::{error::DbError, store::timestamp};
+use crate::{beside, error::DbError, store::timestamp};
 use chrono::NaiveDateTime;
 use indexmap::IndexMap;
 use jiff::Timestamp;
 use magnum_types::{Cluster, Labels, NodeGroup, Status};
+use serde::Deserialize;
 use serde_json::Value;
 use sqlx::FromRow;
 use std::{fmt::Display, str::FromStr};
@@ -50,7 +51,7 @@ pub(crate) struct ClusterRow {
     updated_at: Option<NaiveDateTime>,
 }
 
-#[derive(FromRow)]
+#[derive(FromRow, Deserialize)]
 pub(crate) struct NodeGroupRow {
     id: i64,
     uuid: String,
@@ -66,6 +67,7 @@ pub(crate) struct NodeGroupRow {
     max_node_count: Option<i32>,
     min_node_count: Option<i32>,
     role: Option<String>,
+    #[serde(deserialize_with = "beside::flag")]
     is_default: Option<bool>,
     stack_id: Option<String>,
     status: Option<String>,
@@ -73,9 +75,38 @@ pub(crate) struct NodeGroupRow {
     version: Option<String>,
     node_labels: Option<String>,
     node_taints: Option<String>,
+    #[serde(deserialize_with = "beside::moment")]
     created_at: Option<NaiveDateTime>,
+    #[serde(deserialize_with = "beside::moment")]
     updated_at: Option<NaiveDateTime>,
 }
+
+/// Its columns.
+pub(crate) const NODEGROUP_COLUMNS: &[&str] = &[
+    "id",
+    "uuid",
+    "name",
+    "cluster_id",
+    "project_id",
+    "docker_volume_size",
+    "labels",
+    "flavor_id",
+    "image_id",
+    "node_addresses",
+    "node_count",
+    "max_node_count",
+    "min_node_count",
+    "role",
+    "is_default",
+    "stack_id",
+    "status",
+    "status_reason",
+    "version",
+    "node_labels",
+    "node_taints",
+    "created_at",
+    "updated_at",
+];
 
 /// Where a value came from, for the error that names it.
 pub(crate) struct Cell<'a> {
@@ -228,8 +259,8 @@ pub(crate) fn status(cell: &Cell<'_>, text: Option<&str>) -> Result<Status, DbEr
 }
 
 impl NodeGroupRow {
-    pub fn cluster_id(&self) -> &str {
-        &self.cluster_id
+    pub fn id(&self) -> i64 {
+        self.id
     }
 
     pub fn read(self) -> Result<NodeGroup, DbError> {

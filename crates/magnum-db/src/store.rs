@@ -85,6 +85,10 @@ impl Store {
                         Box::pin(async move {
                             // Compare-and-set is checked by row counts, so a newer row must be seen at once.
                             sqlx::query("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
+                                .execute(&mut *connection)
+                                .await?;
+                            // MariaDB cuts JSON_ARRAYAGG at this length, and a cut list of node groups is no JSON.
+                            sqlx::query("SET SESSION group_concat_max_len = 67108864")
                                 .execute(connection)
                                 .await
                                 .map(|_| ())

@@ -1,15 +1,17 @@
 //! Rows of cluster templates: see [`crate::rows`].
 
 use crate::{
+    beside,
     error::DbError,
     pool::Arg,
     rows::{Cell, json_text, moment},
 };
 use chrono::NaiveDateTime;
 use magnum_types::{ClusterTemplate, Labels, ServerType};
+use serde::Deserialize;
 use sqlx::FromRow;
 
-#[derive(FromRow)]
+#[derive(FromRow, Deserialize)]
 pub(crate) struct TemplateRow {
     id: i64,
     uuid: Option<String>,
@@ -34,20 +36,68 @@ pub(crate) struct TemplateRow {
     http_proxy: Option<String>,
     https_proxy: Option<String>,
     no_proxy: Option<String>,
+    #[serde(deserialize_with = "beside::flag")]
     registry_enabled: Option<bool>,
     insecure_registry: Option<String>,
     labels: Option<String>,
+    #[serde(deserialize_with = "beside::flag")]
     tls_disabled: Option<bool>,
+    #[serde(deserialize_with = "beside::flag")]
     public: Option<bool>,
     server_type: Option<String>,
+    #[serde(deserialize_with = "beside::flag")]
     master_lb_enabled: Option<bool>,
+    #[serde(deserialize_with = "beside::flag")]
     floating_ip_enabled: Option<bool>,
+    #[serde(deserialize_with = "beside::flag")]
     hidden: Option<bool>,
     tags: Option<String>,
     driver: Option<String>,
+    #[serde(deserialize_with = "beside::moment")]
     created_at: Option<NaiveDateTime>,
+    #[serde(deserialize_with = "beside::moment")]
     updated_at: Option<NaiveDateTime>,
 }
+
+/// Its columns.
+pub(crate) const TEMPLATE_COLUMNS: &[&str] = &[
+    "id",
+    "uuid",
+    "project_id",
+    "user_id",
+    "name",
+    "image_id",
+    "flavor_id",
+    "master_flavor_id",
+    "keypair_id",
+    "external_network_id",
+    "fixed_network",
+    "fixed_subnet",
+    "network_driver",
+    "volume_driver",
+    "dns_nameserver",
+    "apiserver_port",
+    "docker_volume_size",
+    "docker_storage_driver",
+    "cluster_distro",
+    "coe",
+    "http_proxy",
+    "https_proxy",
+    "no_proxy",
+    "registry_enabled",
+    "insecure_registry",
+    "labels",
+    "tls_disabled",
+    "public",
+    "server_type",
+    "master_lb_enabled",
+    "floating_ip_enabled",
+    "hidden",
+    "tags",
+    "driver",
+    "created_at",
+    "updated_at",
+];
 
 impl TemplateRow {
     pub fn uuid(&self) -> &str {

@@ -108,11 +108,14 @@ fn query() -> impl Strategy<Value = String> {
         .prop_map(|pairs| url::form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish())
 }
 
+/// Method, path and body of a request.
+type Drawn = (&'static str, String, String);
+
 /// Draws `cases` inputs, sends the request that `request` makes of each, and looks at the answer.
 fn never_a_server_fault<T: std::fmt::Debug>(
     cases: u32,
     strategy: impl Strategy<Value = T>,
-    requests: fn(&T, &str) -> Vec<(&'static str, String, String)>,
+    requests: fn(&T, &str) -> Vec<Drawn>,
 ) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let (app, cluster) = runtime.block_on(async {
