@@ -5,12 +5,13 @@ use crate::{
     error::DbError,
     page::{Filter, List, Page, Tenancy},
     pool::args,
-    rows::{json_text, readable},
+    rows::{ClusterRow, json_text, readable},
     sql::update,
     store::{Store, transaction, whole_seconds},
 };
 use indexmap::IndexMap;
 use magnum_types::{Cluster, ClusterId, ClusterTemplate, HealthStatus, NodeGroup};
+use sqlx::FromRow;
 use uuid::Uuid;
 
 /// A cluster with what is needed to show it.
@@ -23,6 +24,30 @@ pub struct ClusterView {
     /// Its template, if that still exists and is understood.
     pub template: Option<ClusterTemplate>,
 }
+
+/// A cluster as lists show it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ClusterSummary {
+    /// The row.
+    pub cluster: Cluster,
+    /// Nodes of all groups but those of masters, as asked for.
+    pub node_count: i64,
+    /// Masters, as asked for.
+    pub master_count: i64,
+}
+
+#[derive(FromRow)]
+struct SummaryRow {
+    #[sqlx(flatten)]
+    cluster: ClusterRow,
+    counted_nodes: i64,
+    counted_masters: i64,
+}
+
+/// The counts of a cluster `t`. A group without a role works.
+const COUNTS: &str = ", (SELECT CAST(COALESCE(SUM(g.node_count), 0) AS SIGNED) FROM nodegroup g WHERE g.cluster_id = t.uuid \
+     AND COALESCE(g.role, '') <> 'master') AS counted_nodes, (SELECT CAST(COALESCE(SUM(g.node_count), 0) AS SIGNED) \
+     FROM nodegroup g WHERE g.cluster_id = t.uuid AND g.role = 'master') AS counted_masters";
 
 /// Columns that a list of clusters may be sorted by.
 const SORT_KEYS: &[&str] = &[
@@ -101,6 +126,28 @@ impl Store {
         }
         let mut templates = Templates::default();
         Ok(readable(rows, |row| view(row, &mut templates)))
+    }
+
+    /// A page of the wanted clusters in short: nodes are only counted, which is all that a list shows of them.
+    ///
+    /// # Errors
+    /// As [`Store::cluster_list`].
+    pub async fn cluster_summaries(
+        &self,
+        tenancy: Tenancy<'_>,
+        filter: &Filter,
+        page: &Page,
+    ) -> Result<Vec<ClusterSummary>, DbError> {
+        let list = List::of("cluster").with(COUNTS).of_tenancy(tenancy).filtered(filter);
+        let (sql, args) = list.page(page, SORT_KEYS)?;
+        let rows: Vec<SummaryRow> = self.all(&sql, args).await?;
+        if let (true, Some(marker)) = (rows.is_empty(), page.marker) {
+            self.cluster_get(tenancy, &marker.to_string()).await?;
+        }
+        Ok(readable(rows, |row| {
+            let (node_count, master_count) = (row.counted_nodes, row.counted_masters);
+            Ok(ClusterSummary { cluster: row.cluster.read()?, node_count, master_count })
+        }))
     }
 
     /// How many clusters a project has.

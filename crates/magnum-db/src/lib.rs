@@ -32,7 +32,7 @@ mod template_rows;
 mod templates;
 
 pub use accept::{AcceptCreate, AcceptOperation, GroupChange, Mode, NewOperation};
-pub use clusters::ClusterView;
+pub use clusters::{ClusterSummary, ClusterView};
 pub use error::DbError;
 pub use keypairs::KeypairRow;
 pub use outbox::OutboxRow;

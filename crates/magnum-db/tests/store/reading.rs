@@ -19,6 +19,7 @@ cases![
     a_template_in_use_cannot_be_deleted,
     node_groups_are_found_by_name_role_and_cluster,
     counts_are_those_of_the_project,
+    a_summary_counts_what_the_groups_ask_for,
     a_list_is_filtered_in_the_database,
     quotas_are_set_once_changed_and_paged_by_number,
     there_are_no_federations,
@@ -237,6 +238,31 @@ async fn counts_are_those_of_the_project(ground: Ground) {
     assert_eq!(store.stats_get(Tenancy::Project("p3")).await.unwrap(), Stats::default());
     assert_eq!(store.cluster_count("p1").await.unwrap(), 2);
     assert_eq!(store.quota_limit("p1", "Cluster").await.unwrap(), None);
+}
+
+async fn a_summary_counts_what_the_groups_ask_for(ground: Ground) {
+    for (project, name) in [("p1", "a"), ("p1", "b"), ("p2", "c")] {
+        accepted(&ground, project, name).await;
+    }
+    let store = &ground.store;
+    for tenancy in [Tenancy::Project("p1"), Tenancy::All] {
+        let views = store.cluster_list(tenancy, &Filter::default(), &Page::default()).await.unwrap();
+        let summaries = store.cluster_summaries(tenancy, &Filter::default(), &Page::default()).await.unwrap();
+        assert_eq!(summaries.len(), views.len());
+        for (summary, view) in summaries.iter().zip(&views) {
+            assert_eq!(summary.cluster, view.cluster);
+            let count = |role: magnum_types::Role| -> i64 {
+                let groups = view.nodegroups.iter().filter(|group| group.kind() == role);
+                groups.map(|group| i64::from(group.node_count)).sum()
+            };
+            let wanted = (count(magnum_types::Role::Worker), count(magnum_types::Role::Master));
+            assert_eq!((summary.node_count, summary.master_count), wanted);
+            assert!(wanted.0 > 0 && wanted.1 > 0);
+        }
+    }
+    let lost = Page { marker: Some(uuid::Uuid::nil()), ..Page::default() };
+    let error = store.cluster_summaries(Tenancy::All, &Filter::default(), &lost).await.unwrap_err();
+    assert!(matches!(error, DbError::NotFound { .. }), "{error:?}");
 }
 
 async fn a_list_is_filtered_in_the_database(ground: Ground) {

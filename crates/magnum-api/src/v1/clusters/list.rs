@@ -3,36 +3,32 @@
 use crate::{
     error::Answer,
     extract::Call,
-    microversion::Microversion,
     v1::{clusters::view, document::collection},
 };
-use magnum_db::ClusterView;
 use magnum_policy::Rule;
-use serde_json::Value;
+
+const FILTERS: &[&str] = &["project_id", "status", "name"];
 
 /// `GET /v1/clusters`
 pub async fn list(call: Call) -> Answer {
-    page(call, "clusters", view::compact, Rule::ClusterGetAll, Rule::ClusterGetAllAllProjects).await
+    let (page, filter) = call.filtered_page(FILTERS)?;
+    call.enforce(Rule::ClusterGetAll)?;
+    let tenancy = call.tenancy(Rule::ClusterGetAllAllProjects)?;
+    let clusters = call.state.store.cluster_summaries(tenancy, &filter, &page.clone().into()).await?;
+    let last = clusters.last().map(|summary| summary.cluster.uuid.0);
+    let next = page.next(&format!("{}/v1/clusters", call.base), clusters.len(), last);
+    let items = clusters.iter().map(|summary| view::compact(summary, call.version, &call.base)).collect();
+    Ok(collection("clusters", items, next))
 }
 
 /// `GET /v1/clusters/detail`
 pub async fn detail(call: Call) -> Answer {
-    page(call, "clusters/detail", view::document, Rule::ClusterDetail, Rule::ClusterDetailAllProjects).await
-}
-
-async fn page(
-    call: Call,
-    path: &str,
-    show: fn(&ClusterView, Microversion, &str) -> Value,
-    rule: Rule,
-    all_projects: Rule,
-) -> Answer {
-    let (page, filter) = call.filtered_page(&["project_id", "status", "name"])?;
-    call.enforce(rule)?;
-    let tenancy = call.tenancy(all_projects)?;
+    let (page, filter) = call.filtered_page(FILTERS)?;
+    call.enforce(Rule::ClusterDetail)?;
+    let tenancy = call.tenancy(Rule::ClusterDetailAllProjects)?;
     let clusters = call.state.store.cluster_list(tenancy, &filter, &page.clone().into()).await?;
     let last = clusters.last().map(|view| view.cluster.uuid.0);
-    let next = page.next(&format!("{}/v1/{path}", call.base), clusters.len(), last);
-    let items = clusters.iter().map(|view| show(view, call.version, &call.base)).collect();
+    let next = page.next(&format!("{}/v1/clusters/detail", call.base), clusters.len(), last);
+    let items = clusters.iter().map(|view| view::document(view, call.version, &call.base)).collect();
     Ok(collection("clusters", items, next))
 }

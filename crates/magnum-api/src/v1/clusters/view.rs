@@ -4,8 +4,8 @@ use crate::{
     microversion::{CLUSTER_ID, Microversion},
     v1::document::{labels, links, object, put_difference, time},
 };
-use magnum_db::ClusterView;
-use magnum_types::{NodeGroup, Role};
+use magnum_db::{ClusterSummary, ClusterView};
+use magnum_types::{Cluster, NodeGroup, Role};
 use serde_json::{Map, Value, json};
 
 /// The full document.
@@ -44,7 +44,7 @@ pub fn document(view: &ClusterView, version: Microversion, base: &str) -> Value 
         "created_at": time(cluster.created_at),
         "updated_at": time(cluster.updated_at),
     }));
-    put_stack(&mut document, view, version);
+    put_stack(&mut document, cluster, version);
     if let Some(template) = &view.template {
         put_difference(&mut document, &cluster.labels.difference_from(&template.labels));
     } else {
@@ -57,8 +57,8 @@ pub fn document(view: &ClusterView, version: Microversion, base: &str) -> Value 
 }
 
 /// The document of a list.
-pub fn compact(view: &ClusterView, version: Microversion, base: &str) -> Value {
-    let cluster = &view.cluster;
+pub fn compact(summary: &ClusterSummary, version: Microversion, base: &str) -> Value {
+    let cluster = &summary.cluster;
     let mut document = object(json!({
         "uuid": cluster.uuid.to_string(),
         "name": cluster.name,
@@ -69,21 +69,21 @@ pub fn compact(view: &ClusterView, version: Microversion, base: &str) -> Value {
         "merge_labels": false,
         "master_flavor_id": cluster.master_flavor_id,
         "flavor_id": cluster.flavor_id,
-        "node_count": count(view, Role::Worker),
-        "master_count": count(view, Role::Master),
+        "node_count": summary.node_count,
+        "master_count": summary.master_count,
         "status": cluster.status.as_str(),
         "health_status": cluster.health_status.map(|health| health.as_str()),
         "create_timeout": cluster.create_timeout,
         "links": links(base, &format!("clusters/{}", cluster.uuid)),
     }));
-    put_stack(&mut document, view, version);
+    put_stack(&mut document, cluster, version);
     Value::Object(document)
 }
 
 /// One column, two names.
-fn put_stack(document: &mut Map<String, Value>, view: &ClusterView, version: Microversion) {
+fn put_stack(document: &mut Map<String, Value>, cluster: &Cluster, version: Microversion) {
     let name = if version.at_least(CLUSTER_ID) { "cluster_id" } else { "stack_id" };
-    document.insert(name.to_owned(), json!(view.cluster.stack_id));
+    document.insert(name.to_owned(), json!(cluster.stack_id));
 }
 
 /// How many nodes of a kind were asked for.
