@@ -1,6 +1,10 @@
 //! One way to run SQL on two databases. The statements are plain SQL with `?`, understood by MySQL, MariaDB and
 //! SQLite alike; only this file knows that there are two typed pools behind them. Arguments travel as [`Arg`], so
 //! that nothing above is generic over the database.
+//!
+//! Every statement runs in a task of its own, to its end, even when the caller leaves in the middle (a client hangs
+//! up, a step runs out of time). A driver whose future is dropped halfway through an answer leaves its connection in
+//! no known state, and the pool then waits for it in vain: some dozens of impatient clients would use the pool up.
 
 use crate::error::DbError;
 use chrono::NaiveDateTime;
@@ -8,6 +12,8 @@ use sqlx::{
     AssertSqlSafe, FromRow, MySql, MySqlPool, Sqlite, SqlitePool, Transaction, mysql::MySqlRow, query::Query,
     sqlite::SqliteRow,
 };
+use std::pin::Pin;
+use tracing::Instrument as _;
 
 /// A value bound to a `?`. Public only because a page's marker is one.
 #[allow(missing_docs, reason = "the names say it")]
@@ -58,10 +64,10 @@ pub(crate) use args;
 
 /// A row type that both databases can fill. Implemented by every `#[derive(FromRow)]` struct.
 pub(crate) trait Row:
-    for<'r> FromRow<'r, MySqlRow> + for<'r> FromRow<'r, SqliteRow> + Send + Unpin
+    for<'r> FromRow<'r, MySqlRow> + for<'r> FromRow<'r, SqliteRow> + Send + Unpin + 'static
 {
 }
-impl<T: for<'r> FromRow<'r, MySqlRow> + for<'r> FromRow<'r, SqliteRow> + Send + Unpin> Row for T {}
+impl<T: for<'r> FromRow<'r, MySqlRow> + for<'r> FromRow<'r, SqliteRow> + Send + Unpin + 'static> Row for T {}
 
 /// The pool of one of the two databases.
 #[derive(Clone, Debug)]
@@ -71,7 +77,13 @@ pub(crate) enum Pool {
 }
 
 /// A transaction on one of the two databases; dropped without [`Tx::commit`] it is rolled back.
-pub(crate) enum Tx {
+pub(crate) struct Tx {
+    /// Away while a statement runs. A caller that leaves meanwhile drops the rest, and the statement's task, which
+    /// has the transaction, rolls it back.
+    begun: Option<Begun>,
+}
+
+enum Begun {
     MySql(Transaction<'static, MySql>),
     Sqlite(Transaction<'static, Sqlite>),
 }
@@ -122,17 +134,35 @@ where
     rows.iter().map(|row| R::from_row(row).map_err(DbError::from)).collect()
 }
 
+/// Runs a piece of work to its end, whether or not the caller waits for it.
+async fn to_the_end<T: Send + 'static>(work: Pin<Box<dyn Future<Output = T> + Send>>) -> Result<T, DbError> {
+    let lost = |error: tokio::task::JoinError| {
+        tracing::error!(%error, "a statement's task ended early");
+        DbError::Unavailable(sqlx::Error::WorkerCrashed)
+    };
+    tokio::spawn(work.in_current_span()).await.map_err(lost)
+}
+
 impl Pool {
     /// Begins a transaction that may write. SQLite takes its write lock at once: a later upgrade could not wait.
     pub async fn begin(&self) -> Result<Tx, DbError> {
-        Ok(match self {
-            Pool::MySql(pool) => Tx::MySql(pool.begin().await?),
-            Pool::Sqlite(pool) => Tx::Sqlite(pool.begin_with("BEGIN IMMEDIATE").await?),
-        })
+        let pool = self.clone();
+        let begin = async move {
+            Ok::<_, DbError>(match pool {
+                Pool::MySql(pool) => Begun::MySql(pool.begin().await?),
+                Pool::Sqlite(pool) => Begun::Sqlite(pool.begin_with("BEGIN IMMEDIATE").await?),
+            })
+        };
+        Ok(Tx { begun: Some(to_the_end(Box::pin(begin)).await??) })
     }
 
     /// All rows of a query, outside of a transaction.
     pub async fn all<R: Row>(&self, sql: &str, args: Vec<Arg>) -> Result<Vec<R>, DbError> {
+        let (pool, sql) = (self.clone(), sql.to_owned());
+        to_the_end(Box::pin(async move { pool.read_all(&sql, args).await })).await?
+    }
+
+    async fn read_all<R: Row>(&self, sql: &str, args: Vec<Arg>) -> Result<Vec<R>, DbError> {
         on!(self, |pool| read(&prepared::<Db>(sql, args).fetch_all(pool).await?))
     }
 
@@ -150,15 +180,52 @@ impl Pool {
     }
 }
 
+impl Begun {
+    async fn execute(&mut self, sql: &str, args: Vec<Arg>) -> Result<u64, DbError> {
+        on!(self, |tx| Ok(prepared::<Db>(sql, args).execute(&mut **tx).await?.rows_affected()))
+    }
+
+    async fn all<R: Row>(&mut self, sql: &str, args: Vec<Arg>) -> Result<Vec<R>, DbError> {
+        on!(self, |tx| read(&prepared::<Db>(sql, args).fetch_all(&mut **tx).await?))
+    }
+
+    async fn commit(self) -> Result<(), DbError> {
+        on!(self, |tx| {
+            let _: Option<Db> = None;
+            tx.commit().await?;
+        });
+        Ok(())
+    }
+}
+
 impl Tx {
+    fn take(&mut self) -> Result<Begun, DbError> {
+        // Only a statement whose task died leaves nothing here.
+        self.begun.take().ok_or(DbError::Unavailable(sqlx::Error::WorkerCrashed))
+    }
+
     /// Runs a statement and says how many rows it matched.
     pub async fn execute(&mut self, sql: &str, args: Vec<Arg>) -> Result<u64, DbError> {
-        on!(self, |tx| Ok(prepared::<Db>(sql, args).execute(&mut **tx).await?.rows_affected()))
+        let (mut begun, sql) = (self.take()?, sql.to_owned());
+        let work = async move {
+            let done = begun.execute(&sql, args).await;
+            (begun, done)
+        };
+        let (begun, done) = to_the_end(Box::pin(work)).await?;
+        self.begun = Some(begun);
+        done
     }
 
     /// All rows of a query.
     pub async fn all<R: Row>(&mut self, sql: &str, args: Vec<Arg>) -> Result<Vec<R>, DbError> {
-        on!(self, |tx| read(&prepared::<Db>(sql, args).fetch_all(&mut **tx).await?))
+        let (mut begun, sql) = (self.take()?, sql.to_owned());
+        let work = async move {
+            let rows = begun.all(&sql, args).await;
+            (begun, rows)
+        };
+        let (begun, rows) = to_the_end(Box::pin(work)).await?;
+        self.begun = Some(begun);
+        rows
     }
 
     /// The first row of a query.
@@ -167,11 +234,8 @@ impl Tx {
     }
 
     /// Makes it permanent.
-    pub async fn commit(self) -> Result<(), DbError> {
-        on!(self, |tx| {
-            let _: Option<Db> = None;
-            tx.commit().await?;
-        });
-        Ok(())
+    pub async fn commit(mut self) -> Result<(), DbError> {
+        let begun = self.take()?;
+        to_the_end(Box::pin(begun.commit())).await?
     }
 }

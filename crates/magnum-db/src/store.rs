@@ -156,9 +156,9 @@ impl Store {
 
     /// The database's time within a transaction, with microseconds.
     pub(crate) async fn now_in(&self, tx: &mut Tx) -> Result<NaiveDateTime, DbError> {
-        let row: Option<NowRow> = match tx {
-            Tx::MySql(_) => tx.one("SELECT UTC_TIMESTAMP(6) AS now", Vec::new()).await?,
-            Tx::Sqlite(_) => None,
+        let row: Option<NowRow> = match self.pool() {
+            Pool::MySql(_) => tx.one("SELECT UTC_TIMESTAMP(6) AS now", Vec::new()).await?,
+            Pool::Sqlite(_) => None,
         };
         Ok(row.map_or_else(|| datetime(self.inner.clock.now()), |row| row.now))
     }

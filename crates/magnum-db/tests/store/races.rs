@@ -5,11 +5,12 @@ use crate::{
     samples::{self, accepted, claim, complete, fence, resize},
 };
 use futures_util::future::join_all;
-use magnum_db::{DbError, Mode};
+use magnum_db::{DbError, Filter, Mode, Page, Tenancy};
 use magnum_types::{
     Change, HandlePatch, OperationState, OperationStore,
     operation::{StepEntry, StepEvent},
 };
+use std::time::Duration;
 
 cases![
     of_many_conductors_one_claims,
@@ -19,6 +20,8 @@ cases![
     a_template_never_vanishes_under_a_new_cluster,
     many_beats_are_all_counted,
     many_repeated_records_apply_once,
+    callers_that_leave_in_the_middle_take_no_connection_with_them,
+    a_transaction_left_in_the_middle_is_rolled_back,
 ];
 
 /// Runs `count` bodies on tasks of their own, so that they really meet.
@@ -142,4 +145,62 @@ async fn many_repeated_records_apply_once(ground: Ground) {
     })
     .await;
     assert_eq!(ground.store.plan_generation(cluster).await.unwrap(), 2);
+}
+
+/// Waits for `body` no longer than `patience`, then drops it in the middle of whatever it does.
+async fn impatiently<F: Future>(patience: Duration, body: F) {
+    // Either answer is fine: what matters is what is left behind.
+    let _: Result<F::Output, _> = tokio::time::timeout(patience, body).await;
+}
+
+/// An answer large enough that many callers leave in the middle of it.
+async fn callers_that_leave_in_the_middle_take_no_connection_with_them(ground: Ground) {
+    let template = ground.store.template_create(&samples::template(&ground, "p1", "t")).await.unwrap().uuid;
+    for number in 0..40 {
+        let mut accept = samples::create(&ground, "p1", &format!("c{number}"), template);
+        accept.cluster.status_reason = Some("long ".repeat(6_000));
+        ground.store.accept_cluster_create(accept).await.unwrap();
+    }
+    for round in 0..6_u64 {
+        at_once(30, |number| {
+            let store = ground.store.clone();
+            let patience = Duration::from_micros(150 * number as u64);
+            async move {
+                let filter = Filter::default();
+                let sort_key = ["name", "uuid", "status", "project_id", "created_at", "id"][round as usize];
+                let page = Page { sort_key: sort_key.to_owned(), ..Page::default() };
+                impatiently(patience, store.cluster_list(Tenancy::All, &filter, &page)).await;
+            }
+        })
+        .await;
+    }
+    let reads = at_once(24, |_| {
+        let store = ground.store.clone();
+        async move { store.cluster_count("p1").await.unwrap() }
+    });
+    let counts = tokio::time::timeout(Duration::from_secs(20), reads).await.expect("the pool still serves");
+    assert!(counts.iter().all(|count| *count == 40), "{counts:?}");
+}
+
+/// The cluster, its node groups and its operation are there together or not at all, wherever the caller left.
+async fn a_transaction_left_in_the_middle_is_rolled_back(ground: Ground) {
+    let template = ground.store.template_create(&samples::template(&ground, "p1", "t")).await.unwrap().uuid;
+    at_once(60, |number| {
+        let store = ground.store.clone();
+        let accept = samples::create(&ground, &format!("p{}", number % 8), &format!("c{number}"), template);
+        let patience = Duration::from_micros(200 * number as u64);
+        async move { impatiently(patience, store.accept_cluster_create(accept)).await }
+    })
+    .await;
+    // What was left running ends by itself; a write that must wait for it shows that no lock stayed behind.
+    let last = samples::create(&ground, "p0", "last", template);
+    let accepted = ground.store.accept_cluster_create(last);
+    tokio::time::timeout(Duration::from_secs(20), accepted).await.expect("no lock stays").unwrap();
+    let (filter, page) = (Filter::default(), Page::default());
+    let clusters = ground.store.cluster_list(Tenancy::All, &filter, &page).await.unwrap();
+    let operations = ground.store.due(1_000).await.unwrap();
+    assert_eq!(operations.len(), clusters.len());
+    for view in clusters {
+        assert_eq!(view.nodegroups.len(), 2, "{}", view.cluster.name);
+    }
 }
