@@ -472,6 +472,9 @@ fn one_ready_manager_empties_leaving_nodes_and_forgets_gone_ones() {
     asked.nodes[0].state = NodeState::Failed;
     assert_eq!(SwarmDriver.drains(&asked.nodes).unwrap().name, "c-secondary-master-0");
     assert_eq!(farewells(asked.plan(1).unwrap()), both);
+    asked.nodes.truncate(2);
+    let nobody = vec![("drain", Vec::new())];
+    assert_eq!(farewells(asked.plan(1).unwrap()), nobody, "who was to leave and stays gets work again");
 }
 
 #[test]

@@ -145,9 +145,9 @@ pub enum Action {
         /// It must be a manager.
         manager: bool,
     },
-    /// On a manager: empties nodes that are about to leave.
+    /// On a manager: empties the nodes that are about to leave, and gives work again to those that were and now stay.
     SwarmDrain {
-        /// Engine host names.
+        /// Engine host names of all that are about to leave.
         nodes: Vec<String>,
     },
     /// On a manager: forgets nodes that are gone (demotes managers first).

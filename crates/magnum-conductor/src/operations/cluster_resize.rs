@@ -6,7 +6,7 @@ use crate::{steps, world::World};
 use async_trait::async_trait;
 use magnum_operations::{OperationKind, Step, StepContext, StepError};
 use magnum_types::{
-    CLUSTER_RESIZE, CLUSTER_UPDATE, Change, ClusterId, NodeGroupPatch, NodeState, Status,
+    CLUSTER_RESIZE, CLUSTER_UPDATE, Change, ClusterId, HandlePatch, NodeGroupPatch, NodeState, Status,
     accept::ClusterResizeParams,
     change::{EventAction, EventOutcome},
 };
@@ -85,6 +85,9 @@ impl OperationKind<Change> for ClusterResize {
         if let Ok(Some(chosen)) = steps::Chosen::of(cx) {
             let cluster = ClusterId(cx.operation.subject);
             changes.push(Change::NodesBecome(cluster, NodeState::Ready, chosen.instances));
+            // A manager gives them work again.
+            let raise = HandlePatch { raise_plan_generation: true, ..Default::default() };
+            changes.push(Change::Handle(cluster, Box::new(raise)));
         }
         changes.push(event(cx, EventAction::Update, EventOutcome::Failure));
         changes

@@ -1,7 +1,7 @@
 //! Operations that cannot end well still end, in time, and say why: limits, quotas, rights that were taken away.
 
 use crate::rig::{Drove, Rig};
-use magnum_types::{OperationId, OperationState, Status};
+use magnum_types::{NodeState, OperationId, OperationState, Status};
 use std::time::Duration;
 
 async fn is_unwinding(rig: &Rig, operation: OperationId) -> bool {
@@ -78,6 +78,19 @@ async fn a_resize_beyond_the_quota_puts_everything_back() {
     assert!(reason.contains("Quota exceeded for instances"), "{reason}");
     assert_eq!(rig.workers().await, 1);
     assert_eq!(rig.cloud.servers().len(), 2, "one manager and one worker");
+}
+
+#[tokio::test]
+async fn who_was_to_leave_in_a_resize_that_failed_gets_work_again() {
+    let rig = Rig::with_cluster(2).await;
+    let cluster = rig.view().await.unwrap().cluster.uuid;
+    let before = rig.store.plan_generation(cluster).await.unwrap();
+    rig.cloud.next_stack_fails("No valid host was found.");
+    let resize = rig.accept_resize(1).await;
+    assert_eq!(rig.finish(resize).await, OperationState::Failed);
+    let nodes = rig.store.nodes_of(cluster).await.unwrap();
+    assert!(nodes.iter().all(|node| node.state == NodeState::Ready), "{nodes:?}");
+    assert_eq!(rig.store.plan_generation(cluster).await.unwrap(), before + 2, "to leave, and to stay");
 }
 
 #[tokio::test]

@@ -92,10 +92,8 @@ fn farewells(nodes: &[NodeRegistration]) -> Vec<PlanStep> {
         names
     };
     let (leaving, gone) = (names(NodeState::Leaving), names(NodeState::Gone));
-    let mut steps = Vec::new();
-    if !leaving.is_empty() {
-        steps.push(step("swarm drain", 10 * MINUTE, Action::SwarmDrain { nodes: leaving }));
-    }
+    // Also when nobody leaves: one that was to leave may stay after all.
+    let mut steps = vec![step("swarm drain", 10 * MINUTE, Action::SwarmDrain { nodes: leaving })];
     if !gone.is_empty() {
         steps.push(step("swarm forget", 5 * MINUTE, Action::SwarmForget { nodes: gone }));
     }

@@ -149,11 +149,20 @@ pub(super) fn engine_version(context: &Context<'_>) -> Result<Facts, StepError> 
     Ok(Facts::from([("engine_version".to_owned(), Text(version))]))
 }
 
+/// The label of a node that was drained because it is about to leave. A node that an operator drained has none, and
+/// is left as it is.
+const LEAVING: &str = "magnum.leaving=true";
+
 pub(super) fn drain(context: &Context<'_>, hostnames: &[String]) -> Result<(), StepError> {
+    take_back(context, hostnames)?;
+    if hostnames.is_empty() {
+        return Ok(());
+    }
     let mut busy = Vec::new();
     for node in nodes(context, hostnames)? {
         if !node.availability.eq_ignore_ascii_case("drain") {
-            must(context, &docker(&["node", "update", "--availability", "drain", &node.id]))?;
+            let update = ["node", "update", "--availability", "drain", "--label-add", LEAVING, &node.id];
+            must(context, &docker(&update))?;
         }
         // A dead node stops nothing, and its tasks are elsewhere already.
         if node.status.eq_ignore_ascii_case("ready") {
@@ -166,6 +175,18 @@ pub(super) fn drain(context: &Context<'_>, hostnames: &[String]) -> Result<(), S
         }
     }
     if busy.is_empty() { Ok(()) } else { Err(StepError::NotYet(busy.join(", "))) }
+}
+
+/// Gives work again to nodes that were to leave and stay after all.
+fn take_back(context: &Context<'_>, leaving: &[String]) -> Result<(), StepError> {
+    let filter = format!("node.label={LEAVING}");
+    let marked: Vec<Node> =
+        lines(&must(context, &docker(&["node", "ls", "--filter", &filter, "--format", "{{json .}}"]))?)?;
+    for node in marked.iter().filter(|node| !leaving.contains(&node.hostname)) {
+        let update = ["node", "update", "--availability", "active", "--label-rm", "magnum.leaving", &node.id];
+        must(context, &docker(&update))?;
+    }
+    Ok(())
 }
 
 pub(super) fn forget(context: &Context<'_>, hostnames: &[String]) -> Result<(), StepError> {

@@ -333,6 +333,30 @@ fn leaving_nodes_are_emptied_and_the_tasks_awaited() {
 }
 
 #[test]
+fn nodes_that_stay_after_all_get_work_again_unless_an_operator_drained_them() {
+    let world = fresh();
+    world.0.borrow_mut().nodes = BTreeMap::from([
+        ("n0".to_owned(), member("id0", "Ready", "", 0)),
+        ("n1".to_owned(), member("id1", "Ready", "", 0)),
+        ("n2".to_owned(), member("id2", "Ready", "", 0)),
+    ]);
+    world.0.borrow_mut().nodes.get_mut("n2").unwrap().2 = "Drain".to_owned();
+    for (generation, leaving) in [(1, vec!["n0", "n1"]), (2, vec!["n1"]), (3, vec![])] {
+        let nodes = leaving.into_iter().map(str::to_owned).collect();
+        world.offer(&only(generation, Action::SwarmDrain { nodes }));
+        world.run().unwrap();
+        let inner = world.0.borrow();
+        let available: Vec<&str> = inner.nodes.values().map(|node| node.2.as_str()).collect();
+        let expected = match generation {
+            1 => ["Drain", "Drain", "Drain"],
+            2 => ["Active", "Drain", "Drain"],
+            _ => ["Active", "Active", "Drain"],
+        };
+        assert_eq!(available, expected, "generation {generation}");
+    }
+}
+
+#[test]
 fn tasks_that_never_end_are_named_in_the_failure() {
     let world = fresh();
     world.0.borrow_mut().nodes = BTreeMap::from([("n0".to_owned(), member("id0", "Ready", "", 9999))]);

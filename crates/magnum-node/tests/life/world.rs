@@ -9,7 +9,12 @@ use magnum_node::{
 };
 use magnum_types::plan::{Bootstrap, Plan, RegisterRequest, RegisterResponse, Report, StepResult, Text};
 use serde_json::{Value, json};
-use std::{cell::RefCell, collections::BTreeMap, panic, time::Duration};
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, BTreeSet},
+    panic,
+    time::Duration,
+};
 
 pub const INSTANCE: &str = "18130d09-750c-4fe5-be21-bd9e6c9b4931";
 pub const CLUSTER: &str = "11111111-2222-4333-8444-555555555555";
@@ -35,6 +40,8 @@ pub struct Inner {
     pub joined: usize,
     /// hostname → (id, status, availability, manager status, running tasks)
     pub nodes: BTreeMap<String, (String, String, String, String, usize)>,
+    /// Ids of nodes with the label of those that leave.
+    pub leaving: BTreeSet<String>,
     pub mounted: Vec<String>,
     pub file_system: String,
     /// Command that fails → its standard error, and how often.
@@ -183,17 +190,24 @@ impl Inner {
             ["docker", "swarm", "join-token", _, role] => ok(format!("SWMTKN-{role}\n")),
             ["docker", "version", ..] => ok("20.10.24\n".to_owned()),
             ["docker", "node", "inspect", ..] => ok("reachable\n".to_owned()),
-            ["docker", "node", "ls", ..] => {
-                let lines = self.nodes.iter().map(|(hostname, (id, status, availability, manager, _))| {
+            ["docker", "node", "ls", arguments @ ..] => {
+                let marked = arguments.contains(&"node.label=magnum.leaving=true");
+                let shown = self.nodes.iter().filter(|(_, node)| !marked || self.leaving.contains(&node.0));
+                let lines = shown.map(|(hostname, (id, status, availability, manager, _))| {
                     json!({"ID": id, "Hostname": hostname, "Status": status, "Availability": availability,
                         "ManagerStatus": manager, "Self": false})
                     .to_string()
                 });
                 ok(lines.collect::<Vec<_>>().join("\n"))
             }
-            ["docker", "node", "update", _, _, id] => {
+            ["docker", "node", "update", "--availability", availability, label, _, id] => {
+                let change: fn(&mut BTreeSet<String>, &str) -> bool = match *label {
+                    "--label-add" => |marked, id| marked.insert(id.to_owned()),
+                    _ => |marked, id| marked.remove(id),
+                };
+                assert!(change(&mut self.leaving, id), "an update that changes nothing");
                 for node in self.nodes.values_mut().filter(|node| node.0 == *id) {
-                    node.2 = "Drain".to_owned();
+                    node.2 = if *availability == "drain" { "Drain" } else { "Active" }.to_owned();
                 }
                 ok(String::new())
             }
