@@ -1,5 +1,5 @@
 //! A cluster's node groups and template, read in the same statement as the cluster: two columns that hold them as JSON
-//! made by the database, so that a list of any length is one statement and one row per cluster.
+//! made by the database, so that a cluster is one statement and one row.
 
 use crate::{
     error::DbError,
@@ -11,7 +11,6 @@ use chrono::NaiveDateTime;
 use magnum_types::{ClusterTemplate, NodeGroup};
 use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 use sqlx::FromRow;
-use std::collections::HashMap;
 
 /// A cluster with what is beside it.
 #[derive(FromRow)]
@@ -21,10 +20,6 @@ pub(crate) struct ClusterAndBeside {
     nodegroups_json: Option<String>,
     template_json: Option<String>,
 }
-
-/// Templates that were read already, since the clusters of a page share few of them.
-#[derive(Default)]
-pub(crate) struct Templates(HashMap<String, Option<ClusterTemplate>>);
 
 /// The two columns, for a statement whose clusters are `t`. The casts are for databases whose JSON is a type.
 pub(crate) fn columns(pool: &Pool) -> String {
@@ -55,19 +50,12 @@ impl ClusterAndBeside {
     }
 
     /// The template, if it is there and understood.
-    pub fn template(&self, known: &mut Templates) -> Option<ClusterTemplate> {
-        let uuid = self.cluster.cluster_template_id();
-        if let Some(template) = known.0.get(uuid) {
-            return template.clone();
-        }
+    pub fn template(&self) -> Option<ClusterTemplate> {
         let row = self.parsed::<TemplateRow>("template", self.template_json.as_deref());
-        let read = row.and_then(|row| row.map(TemplateRow::read).transpose());
-        let template = read.unwrap_or_else(|error| {
+        row.and_then(|row| row.map(TemplateRow::read).transpose()).unwrap_or_else(|error| {
             tracing::warn!(%error, "a template is left out");
             None
-        });
-        known.0.insert(uuid.to_owned(), template.clone());
-        template
+        })
     }
 
     fn parsed<T: DeserializeOwned>(

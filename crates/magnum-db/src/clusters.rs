@@ -1,20 +1,19 @@
-//! Clusters, each read together with its node groups and its template: one statement for a page of any length.
+//! Clusters, each read in one statement together with its node groups and its template.
 
 use crate::{
-    beside::{self, ClusterAndBeside, Templates},
+    beside::{self, ClusterAndBeside},
     error::DbError,
-    page::{Filter, List, Page, Tenancy},
-    pool::args,
-    rows::{ClusterRow, json_text, readable},
+    page::{List, Page, Tenancy},
+    pool::{Arg, args},
+    rows::json_text,
     sql::update,
     store::{Store, transaction, whole_seconds},
 };
 use indexmap::IndexMap;
 use magnum_types::{Cluster, ClusterId, ClusterTemplate, HealthStatus, NodeGroup};
-use sqlx::FromRow;
 use uuid::Uuid;
 
-/// A cluster with what is needed to show it.
+/// A cluster with all that is beside it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ClusterView {
     /// The row.
@@ -25,32 +24,8 @@ pub struct ClusterView {
     pub template: Option<ClusterTemplate>,
 }
 
-/// A cluster as lists show it.
-#[derive(Clone, Debug, PartialEq)]
-pub struct ClusterSummary {
-    /// The row.
-    pub cluster: Cluster,
-    /// Nodes of all groups but those of masters, as asked for.
-    pub node_count: i64,
-    /// Masters, as asked for.
-    pub master_count: i64,
-}
-
-#[derive(FromRow)]
-struct SummaryRow {
-    #[sqlx(flatten)]
-    cluster: ClusterRow,
-    counted_nodes: i64,
-    counted_masters: i64,
-}
-
-/// The counts of a cluster `t`. A group without a role works.
-const COUNTS: &str = ", (SELECT CAST(COALESCE(SUM(g.node_count), 0) AS SIGNED) FROM nodegroup g WHERE g.cluster_id = t.uuid \
-     AND COALESCE(g.role, '') <> 'master') AS counted_nodes, (SELECT CAST(COALESCE(SUM(g.node_count), 0) AS SIGNED) \
-     FROM nodegroup g WHERE g.cluster_id = t.uuid AND g.role = 'master') AS counted_masters";
-
 /// Columns that a list of clusters may be sorted by.
-const SORT_KEYS: &[&str] = &[
+pub(crate) const SORT_KEYS: &[&str] = &[
     "id",
     "uuid",
     "name",
@@ -79,12 +54,7 @@ impl Store {
     /// # Errors
     /// [`DbError::NotFound`] and [`DbError::Ambiguous`].
     pub async fn cluster_get(&self, tenancy: Tenancy<'_>, ident: &str) -> Result<ClusterView, DbError> {
-        let list = List::of("cluster").of_tenancy(tenancy);
-        let list = match Uuid::parse_str(ident) {
-            Ok(uuid) => list.filter("t.uuid = ?", args![uuid]),
-            Err(_) => list.filter("t.name = ?", args![ident]),
-        };
-        self.cluster_only(list, ident).await
+        self.cluster_only(List::named(tenancy, ident), ident).await
     }
 
     /// The cluster of that id, whosever it is.
@@ -97,57 +67,8 @@ impl Store {
     }
 
     async fn cluster_only(&self, list: List, ident: &str) -> Result<ClusterView, DbError> {
-        let list = list.with(&beside::columns(self.pool()));
-        let (sql, args) = list.page(&Page { limit: 2, ..Page::<Uuid>::default() }, SORT_KEYS)?;
-        let mut rows: Vec<ClusterAndBeside> = self.all(&sql, args).await?;
-        match rows.len() {
-            0 | 1 => view(rows.pop().ok_or_else(|| not_found(ident))?, &mut Templates::default()),
-            _ => Err(DbError::Ambiguous { noun: "Cluster", ident: ident.to_owned() }),
-        }
-    }
-
-    /// A page of the wanted clusters.
-    ///
-    /// # Errors
-    /// [`DbError::UnknownSortKey`], and [`DbError::NotFound`] for a marker that is not to be seen.
-    pub async fn cluster_list(
-        &self,
-        tenancy: Tenancy<'_>,
-        filter: &Filter,
-        page: &Page,
-    ) -> Result<Vec<ClusterView>, DbError> {
-        let list =
-            List::of("cluster").with(&beside::columns(self.pool())).of_tenancy(tenancy).filtered(filter);
-        let (sql, args) = list.page(page, SORT_KEYS)?;
-        let rows: Vec<ClusterAndBeside> = self.all(&sql, args).await?;
-        if let (true, Some(marker)) = (rows.is_empty(), page.marker) {
-            // An empty page after the last row is fine; one after a row that is not there is a mistake.
-            self.cluster_get(tenancy, &marker.to_string()).await?;
-        }
-        let mut templates = Templates::default();
-        Ok(readable(rows, |row| view(row, &mut templates)))
-    }
-
-    /// A page of the wanted clusters in short: nodes are only counted, which is all that a list shows of them.
-    ///
-    /// # Errors
-    /// As [`Store::cluster_list`].
-    pub async fn cluster_summaries(
-        &self,
-        tenancy: Tenancy<'_>,
-        filter: &Filter,
-        page: &Page,
-    ) -> Result<Vec<ClusterSummary>, DbError> {
-        let list = List::of("cluster").with(COUNTS).of_tenancy(tenancy).filtered(filter);
-        let (sql, args) = list.page(page, SORT_KEYS)?;
-        let rows: Vec<SummaryRow> = self.all(&sql, args).await?;
-        if let (true, Some(marker)) = (rows.is_empty(), page.marker) {
-            self.cluster_get(tenancy, &marker.to_string()).await?;
-        }
-        Ok(readable(rows, |row| {
-            let (node_count, master_count) = (row.counted_nodes, row.counted_masters);
-            Ok(ClusterSummary { cluster: row.cluster.read()?, node_count, master_count })
-        }))
+        let (sql, args) = list.with(&beside::columns(self.pool())).pair()?;
+        view(only(self.all::<ClusterAndBeside>(&sql, args).await?, ident)?)
     }
 
     /// How many clusters a project has.
@@ -187,9 +108,33 @@ impl Store {
     }
 }
 
-fn view(row: ClusterAndBeside, templates: &mut Templates) -> Result<ClusterView, DbError> {
-    let (nodegroups, template) = (row.nodegroups()?, row.template(templates));
+fn view(row: ClusterAndBeside) -> Result<ClusterView, DbError> {
+    let (nodegroups, template) = (row.nodegroups()?, row.template());
     Ok(ClusterView { cluster: row.cluster.read()?, nodegroups, template })
+}
+
+/// The one row that an identifier must lead to.
+pub(crate) fn only<R>(mut rows: Vec<R>, ident: &str) -> Result<R, DbError> {
+    match rows.len() {
+        0 | 1 => rows.pop().ok_or_else(|| not_found(ident)),
+        _ => Err(DbError::Ambiguous { noun: "Cluster", ident: ident.to_owned() }),
+    }
+}
+
+impl List {
+    /// The clusters of that UUID, or, when the text is none, of that name.
+    pub(crate) fn named(tenancy: Tenancy<'_>, ident: &str) -> Self {
+        let list = Self::of("cluster").of_tenancy(tenancy);
+        match Uuid::parse_str(ident) {
+            Ok(uuid) => list.filter("t.uuid = ?", args![uuid]),
+            Err(_) => list.filter("t.name = ?", args![ident]),
+        }
+    }
+
+    /// The statement of its first two rows: enough to know whether there is one.
+    pub(crate) fn pair(self) -> Result<(String, Vec<Arg>), DbError> {
+        self.page(&Page { limit: 2, ..Page::<Uuid>::default() }, SORT_KEYS)
+    }
 }
 
 pub(crate) fn not_found(ident: &str) -> DbError {

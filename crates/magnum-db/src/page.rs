@@ -67,18 +67,25 @@ impl<M> Default for Page<M> {
 pub(crate) struct List {
     table: &'static str,
     also: String,
+    joins: &'static str,
     conditions: Vec<&'static str>,
     args: Vec<Arg>,
 }
 
 impl List {
     pub fn of(table: &'static str) -> Self {
-        Self { table, also: String::new(), conditions: Vec::new(), args: Vec::new() }
+        Self { table, also: String::new(), joins: "", conditions: Vec::new(), args: Vec::new() }
     }
 
     /// Adds columns: `, <expression> AS <name>` and so on.
     pub fn with(mut self, columns: &str) -> Self {
         self.also.push_str(columns);
+        self
+    }
+
+    /// Adds tables beside `t`.
+    pub fn joined(mut self, joins: &'static str) -> Self {
+        self.joins = joins;
         self
     }
 
@@ -112,6 +119,22 @@ impl List {
         }
     }
 
+    fn beginning(&self) -> String {
+        format!("SELECT t.*{} FROM {} t{}", self.also, self.table, self.joins)
+    }
+
+    fn ending(&self) -> String {
+        format!(
+            " WHERE {}",
+            ["1 = 1"].iter().chain(&self.conditions).copied().collect::<Vec<_>>().join(" AND ")
+        )
+    }
+
+    /// The statement of all rows, in no order.
+    pub fn unordered(self) -> (String, Vec<Arg>) {
+        (self.beginning() + &self.ending(), self.args)
+    }
+
     /// The statement of a page. `columns` are those that may be sorted by.
     pub fn page<M: Marker>(
         mut self,
@@ -123,31 +146,33 @@ impl List {
             .find(|column| **column == page.sort_key)
             .ok_or_else(|| DbError::UnknownSortKey(page.sort_key.clone()))?;
         let (direction, after) = if page.descending { ("DESC", "<") } else { ("ASC", ">") };
-        let mut sql = format!("SELECT t.*{} FROM {} t", self.also, self.table);
+        let mut sql = self.beginning();
         let mut args = Vec::new();
         if let Some(marker) = page.marker {
             sql.push_str(&format!(" JOIN {} m ON m.{} = ?", self.table, M::COLUMN));
             args.push(marker.into());
-            // Without a value sorts before every value, on all databases. The marker must itself be visible.
+            // Without a value sorts before every value: all the databases do so. The marker must itself be visible.
             for condition in &self.conditions {
                 sql.push_str(&format!(" AND {}", condition.replace("t.", "m.")));
             }
             args.extend(self.args.clone());
         }
-        sql.push_str(" WHERE 1 = 1");
-        for condition in &self.conditions {
-            sql.push_str(&format!(" AND {condition}"));
-        }
+        sql.push_str(&self.ending());
         args.append(&mut self.args);
         if page.marker.is_some() {
-            sql.push_str(&format!(
-                " AND ((t.{key} IS NOT NULL) {after} (m.{key} IS NOT NULL) OR ((t.{key} IS NOT NULL) = (m.{key} IS NOT NULL) \
-                 AND (t.{key} {after} m.{key} OR ((t.{key} = m.{key} OR t.{key} IS NULL) AND t.id {after} m.id))))"
-            ));
+            sql.push_str(&match *key {
+                "id" => format!(" AND t.id {after} m.id"),
+                key => format!(
+                    " AND ((t.{key} IS NOT NULL) {after} (m.{key} IS NOT NULL) OR ((t.{key} IS NOT NULL) = (m.{key} IS NOT NULL) \
+                     AND (t.{key} {after} m.{key} OR ((t.{key} = m.{key} OR t.{key} IS NULL) AND t.id {after} m.id))))"
+                ),
+            });
         }
-        sql.push_str(&format!(
-            " ORDER BY (t.{key} IS NOT NULL) {direction}, t.{key} {direction}, t.id {direction} LIMIT ?"
-        ));
+        // Plainly by columns, so that an index can give the order.
+        sql.push_str(&match *key {
+            "id" => format!(" ORDER BY t.id {direction} LIMIT ?"),
+            key => format!(" ORDER BY t.{key} {direction}, t.id {direction} LIMIT ?"),
+        });
         args.push(Arg::from(page.limit));
         Ok((sql, args))
     }

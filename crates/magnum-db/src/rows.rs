@@ -139,6 +139,10 @@ impl Cell<'_> {
 
     /// A JSON map whose values are read as text.
     pub fn map(&self, text: Option<&str>) -> Result<IndexMap<String, String>, DbError> {
+        // Nearly always it is what we wrote.
+        if let Some(map) = text.and_then(|text| serde_json::from_str(text).ok()) {
+            return Ok(map);
+        }
         match self.json(text)? {
             Value::Object(map) => Ok(map.into_iter().map(|(key, value)| (key, as_text(value))).collect()),
             Value::Null => Ok(IndexMap::new()),
@@ -149,6 +153,9 @@ impl Cell<'_> {
 
     /// A JSON list whose members are read as text.
     pub fn list(&self, text: Option<&str>) -> Result<Vec<String>, DbError> {
+        if let Some(list) = text.and_then(|text| serde_json::from_str(text).ok()) {
+            return Ok(list);
+        }
         match self.json(text)? {
             Value::Array(list) => Ok(list.into_iter().map(as_text).collect()),
             Value::Null => Ok(Vec::new()),
@@ -205,6 +212,10 @@ impl ClusterRow {
 
     pub fn cluster_template_id(&self) -> &str {
         self.cluster_template_id.as_deref().unwrap_or_default()
+    }
+
+    pub fn id(&self) -> i64 {
+        self.id
     }
 
     pub fn read(self) -> Result<Cluster, DbError> {

@@ -8,7 +8,7 @@ use crate::{
 use chrono::{DateTime, NaiveDateTime, SubsecRound};
 use jiff::Timestamp;
 use magnum_types::{Clock, Entropy};
-use sqlx::{FromRow, mysql::MySqlPoolOptions, sqlite::SqlitePoolOptions};
+use sqlx::{Connection as _, FromRow, mysql::MySqlPoolOptions, sqlite::SqlitePoolOptions};
 use std::{fmt, sync::Arc, time::Duration};
 
 /// The database. Cloning shares the pool.
@@ -81,6 +81,16 @@ impl Store {
                     .max_connections(size)
                     .acquire_timeout(settings.pool_timeout)
                     .max_lifetime(settings.connection_recycle_time)
+                    // A connection is tried when it comes back; again before its use only when it lay idle since.
+                    .test_before_acquire(false)
+                    .before_acquire(|connection, about| {
+                        Box::pin(async move {
+                            if about.idle_for > Duration::from_secs(1) {
+                                connection.ping().await?;
+                            }
+                            Ok(true)
+                        })
+                    })
                     .after_connect(|connection, _| {
                         Box::pin(async move {
                             // Compare-and-set is checked by row counts, so a newer row must be seen at once.

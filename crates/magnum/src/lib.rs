@@ -8,4 +8,9 @@ pub mod messaging;
 pub mod process;
 pub mod storage;
 
+/// Lists of a thousand clusters are made of a hundred thousand small pieces; this allocator takes half the time of
+/// the C library's for them, and gives the memory back.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 pub use arguments::{Arguments, ServiceArguments};

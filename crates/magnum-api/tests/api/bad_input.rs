@@ -65,7 +65,9 @@ async fn a_wrong_cluster_is_refused_by_field_and_not_stored() {
         assert!(reply.detail().contains(word), "{changes}: {}", reply.detail());
     }
     let page = magnum_db::Page { limit: 10, marker: None, sort_key: "id".into(), descending: false };
-    assert!(app.state.store.cluster_list(Tenancy::All, &Default::default(), &page).await.unwrap().is_empty());
+    assert!(
+        app.state.store.cluster_summaries(Tenancy::All, &Default::default(), &page).await.unwrap().is_empty()
+    );
 }
 
 #[tokio::test]

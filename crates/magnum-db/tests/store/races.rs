@@ -169,7 +169,7 @@ async fn callers_that_leave_in_the_middle_take_no_connection_with_them(ground: G
                 let filter = Filter::default();
                 let sort_key = ["name", "uuid", "status", "project_id", "created_at", "id"][round as usize];
                 let page = Page { sort_key: sort_key.to_owned(), ..Page::default() };
-                impatiently(patience, store.cluster_list(Tenancy::All, &filter, &page)).await;
+                impatiently(patience, store.cluster_summaries(Tenancy::All, &filter, &page)).await;
             }
         })
         .await;
@@ -197,7 +197,7 @@ async fn a_transaction_left_in_the_middle_is_rolled_back(ground: Ground) {
     let accepted = ground.store.accept_cluster_create(last);
     tokio::time::timeout(Duration::from_secs(20), accepted).await.expect("no lock stays").unwrap();
     let (filter, page) = (Filter::default(), Page::default());
-    let clusters = ground.store.cluster_list(Tenancy::All, &filter, &page).await.unwrap();
+    let clusters = ground.store.cluster_summaries(Tenancy::All, &filter, &page).await.unwrap();
     let operations = ground.store.due(1_000).await.unwrap();
     assert_eq!(operations.len(), clusters.len());
     for view in clusters {

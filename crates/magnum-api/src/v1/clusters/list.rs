@@ -17,8 +17,9 @@ pub async fn list(call: Call) -> Answer {
     let clusters = call.state.store.cluster_summaries(tenancy, &filter, &page.clone().into()).await?;
     let last = clusters.last().map(|summary| summary.cluster.uuid.0);
     let next = page.next(&format!("{}/v1/clusters", call.base), clusters.len(), last);
-    let items = clusters.iter().map(|summary| view::compact(summary, call.version, &call.base)).collect();
-    Ok(collection("clusters", items, next))
+    let items =
+        clusters.iter().map(|summary| view::compact(summary, call.version, &call.base)).collect::<Vec<_>>();
+    Ok(collection("clusters", &items, next))
 }
 
 /// `GET /v1/clusters/detail`
@@ -26,9 +27,10 @@ pub async fn detail(call: Call) -> Answer {
     let (page, filter) = call.filtered_page(FILTERS)?;
     call.enforce(Rule::ClusterDetail)?;
     let tenancy = call.tenancy(Rule::ClusterDetailAllProjects)?;
-    let clusters = call.state.store.cluster_list(tenancy, &filter, &page.clone().into()).await?;
-    let last = clusters.last().map(|view| view.cluster.uuid.0);
+    let clusters = call.state.store.cluster_summaries(tenancy, &filter, &page.clone().into()).await?;
+    let last = clusters.last().map(|summary| summary.cluster.uuid.0);
     let next = page.next(&format!("{}/v1/clusters/detail", call.base), clusters.len(), last);
-    let items = clusters.iter().map(|view| view::document(view, call.version, &call.base)).collect();
-    Ok(collection("clusters", items, next))
+    let items =
+        clusters.iter().map(|summary| view::document(summary, call.version, &call.base)).collect::<Vec<_>>();
+    Ok(collection("clusters", &items, next))
 }

@@ -3,7 +3,7 @@
 use crate::{
     error::Answer,
     extract::Call,
-    v1::clusters::{load, view},
+    v1::clusters::{policy_target, view},
 };
 use axum::{Json, extract::Path, response::IntoResponse};
 use magnum_policy::Rule;
@@ -11,6 +11,8 @@ use magnum_policy::Rule;
 /// `GET /v1/clusters/{cluster}`
 pub async fn show(call: Call, Path(ident): Path<String>) -> Answer {
     call.arguments(&[])?;
-    let cluster = load(&call, &ident, Some(Rule::ClusterGetOneAllProjects), Rule::ClusterGet).await?;
+    let tenancy = call.tenancy(Rule::ClusterGetOneAllProjects)?;
+    let cluster = call.state.store.cluster_summary(tenancy, &ident).await?;
+    call.enforce_target(Rule::ClusterGet, policy_target(&cluster.cluster))?;
     Ok(Json(view::document(&cluster, call.version, &call.base)).into_response())
 }

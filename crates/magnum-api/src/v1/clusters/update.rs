@@ -11,12 +11,12 @@ use crate::{
     microversion::{ROLLBACK, ZERO_NODES},
     v1::{
         clusters::{accept, find, policy_target, resize::default_worker, view},
-        document::{accepted, object},
+        document::{accepted, fields},
     },
 };
 use axum::extract::Path;
 use indexmap::IndexMap;
-use magnum_db::{AcceptOperation, ClusterView, GroupChange, Mode};
+use magnum_db::{AcceptOperation, ClusterSummary, ClusterView, GroupChange, Mode};
 use magnum_policy::Rule;
 use magnum_types::{
     CLUSTER_UPDATE, HealthStatus, NodeGroupPatch, OperationId, Role, ServiceError, Status,
@@ -90,7 +90,8 @@ struct Wanted {
 
 impl Wanted {
     fn of(cluster: &ClusterView, call: &Call, operations: &[patch::PatchOp]) -> Result<Self, ServiceError> {
-        let present = object(view::document(cluster, call.version, ""));
+        let summary = ClusterSummary::from(cluster);
+        let present = fields(&view::document(&summary, call.version, ""))?;
         let mut document = present.clone();
         patch::apply(&mut document, operations, RULES)?;
         check_nothing_else(&present, &document)?;
@@ -105,7 +106,7 @@ impl Wanted {
                 "Invalid value for node_count: 0; it must be at least 1 below microversion 1.10",
             ));
         }
-        let node_count = Some(count).filter(|count| i64::from(*count) != view::count(cluster, Role::Worker));
+        let node_count = Some(count).filter(|count| i64::from(*count) != summary.count(Role::Worker));
 
         let status = field("health_status");
         let status = if words::is_unset(&status) {

@@ -28,6 +28,6 @@ async fn page(call: Call, path: &str, rule: Rule, all_projects: Rule) -> Answer 
         templates.len(),
         templates.last().map(|template| template.uuid.0),
     );
-    let items = templates.iter().map(|template| view::document(template, &call.base)).collect();
-    Ok(collection("clustertemplates", items, next))
+    let items = templates.iter().map(|template| view::document(template, &call.base)).collect::<Vec<_>>();
+    Ok(collection("clustertemplates", &items, next))
 }

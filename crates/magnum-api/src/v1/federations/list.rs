@@ -25,6 +25,7 @@ async fn page(call: Call, path: &str, rule: Rule) -> Answer {
     let federations = call.state.store.federation_list(tenancy, &page.clone().into()).await?;
     let last = federations.last().map(|federation| federation.uuid);
     let next = page.next(&format!("{}/v1/{path}", call.base), federations.len(), last);
-    let items = federations.iter().map(|federation| view::document(federation, &call.base)).collect();
-    Ok(collection("federations", items, next))
+    let items =
+        federations.iter().map(|federation| view::document(federation, &call.base)).collect::<Vec<_>>();
+    Ok(collection("federations", &items, next))
 }

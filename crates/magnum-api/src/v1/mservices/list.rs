@@ -28,5 +28,5 @@ pub async fn list(call: Call) -> Answer {
             "updated_at": time(service.updated_at),
         })
     });
-    Ok(collection("mservices", items.collect(), None))
+    Ok(collection("mservices", &items.collect::<Vec<_>>(), None))
 }

@@ -36,5 +36,5 @@ pub async fn list(call: Call, Path(cluster): Path<String>) -> Answer {
         groups.len(),
         groups.last().map(|group| group.uuid.0),
     );
-    Ok(collection("nodegroups", groups.iter().map(view::compact).collect(), next))
+    Ok(collection("nodegroups", &groups.iter().map(view::compact).collect::<Vec<_>>(), next))
 }

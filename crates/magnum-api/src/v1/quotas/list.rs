@@ -26,5 +26,5 @@ pub async fn list(call: Call) -> Answer {
     let quotas = call.state.store.quota_list(tenancy, &page.clone().into()).await?;
     let last = quotas.last().map(|quota| quota.id);
     let next = page.next(&format!("{}/v1/quotas", call.base), quotas.len(), last);
-    Ok(collection("quotas", quotas.iter().map(view::document).collect(), next))
+    Ok(collection("quotas", &quotas.iter().map(view::document).collect::<Vec<_>>(), next))
 }
