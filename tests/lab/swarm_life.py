@@ -13,7 +13,7 @@ import tempfile
 import time
 import unittest
 
-from cloud import LAB_HOME, Client, Magnum, left_since, snapshot
+from cloud import LAB_HOME, Client, Cloud, Magnum, left_since, snapshot
 from notifications import Heard
 
 LAB = pathlib.Path(os.environ["LAB_DIR"])
@@ -46,17 +46,28 @@ class Life(unittest.TestCase):
         self.magnum = Magnum()
         self.suffix = f"{int(time.time()) % 100000}"
 
+    @classmethod
+    def setUpClass(cls):
+        # A run that was ended in the middle leaves clusters behind: they take memory, and addresses.
+        cls.delete_clusters(Magnum(), "")
+
     def tearDown(self):
         # Whatever failed, the next test starts from a clean cloud.
-        for cluster in self.magnum.session.get(f"{self.magnum.url}/clusters", timeout=30).json()["clusters"]:
-            if cluster["name"].endswith(self.suffix):
-                self.magnum.session.delete(f"{self.magnum.url}/clusters/{cluster['uuid']}", timeout=30)
-                until = time.monotonic() + 120
-                while self.magnum.cluster(cluster["uuid"]) and time.monotonic() < until:
-                    time.sleep(1)
+        self.delete_clusters(self.magnum, self.suffix)
         for template in self.magnum.session.get(f"{self.magnum.url}/clustertemplates", timeout=30).json()["clustertemplates"]:
             if template["name"].endswith(self.suffix):
                 self.magnum.session.delete(f"{self.magnum.url}/clustertemplates/{template['uuid']}", timeout=30)
+
+    @staticmethod
+    def delete_clusters(magnum, suffix):
+        """Ends the demo project's clusters whose names end so."""
+        listed = magnum.session.get(f"{magnum.url}/clusters", timeout=30).json()["clusters"]
+        doomed = [cluster["uuid"] for cluster in listed if cluster["name"].endswith(suffix)]
+        for uuid in doomed:
+            magnum.session.delete(f"{magnum.url}/clusters/{uuid}", timeout=30)
+        until = time.monotonic() + 180
+        while any(magnum.cluster(uuid) for uuid in doomed) and time.monotonic() < until:
+            time.sleep(1)
 
     def template(self, *more):
         name = f"swarm-{self.suffix}"
@@ -67,13 +78,13 @@ class Life(unittest.TestCase):
         self.assertEqual(left_since(self.before), [], "the cloud still holds something of the cluster")
         self.step("nothing left in the cloud")
 
-    def nodes(self, directory, address):
+    def nodes(self, directory, address, timeout=60):
         """`docker node ls` over mutual TLS from outside, through the floating IP."""
         tls = [f"--tls{kind}={directory}/{file}.pem" for kind, file in (("cacert", "ca"), ("cert", "cert"), ("key", "key"))]
         done = subprocess.run(
             [LAB / "client", DOCKER, "--tlsverify", *tls, "-H", address, "node", "ls",
              "--format", "{{.Hostname}} {{.Status}} {{.ManagerStatus}}"],
-            capture_output=True, text=True, timeout=60,
+            capture_output=True, text=True, timeout=timeout,
             env={k: v for k, v in os.environ.items() if not k.startswith("DOCKER_")},
         )
         self.assertEqual(done.returncode, 0, done.stderr)
@@ -179,6 +190,64 @@ class Life(unittest.TestCase):
         self.magnum.wait(name, [None], 180)
         self.step("cluster delete, a further group in it: gone")
         self.assert_nothing_left()
+
+    def test_three_managers_behind_a_load_balancer_outlive_one_of_them(self):
+        # The provider `ovn` forwards for real, by one algorithm only; the lab's amphorae forward nothing.
+        template = self.template("--master-lb-enabled", "--labels",
+                                 "octavia_provider=ovn,octavia_lb_algorithm=SOURCE_IP_PORT,"
+                                 "master_lb_floating_ip_enabled=true")
+        name = f"s6-{self.suffix}"
+        self.client.run("coe", "cluster", "create", name, "--cluster-template", template,
+                        "--master-count", "3", "--node-count", "1")
+        cluster = self.magnum.wait(name, ["CREATE_COMPLETE"], 300)
+        self.step("CREATE_COMPLETE")
+        self.assertEqual(len(cluster["master_addresses"]), 3)
+        entry = cluster["api_address"]
+        own = [*cluster["master_addresses"], *cluster["node_addresses"]]
+        self.assertNotIn(re.match(r"tcp://([\d.]+):2376$", entry).group(1), own, "the load balancer's own address")
+        with tempfile.TemporaryDirectory() as directory:
+            self.client.run("coe", "cluster", "config", name, "--dir", directory, "--output-certs")
+            nodes = self.nodes(directory, entry)
+            self.assertEqual([" Ready" in node for node in nodes], [True] * 4, nodes)
+            roles = sorted(node.split()[2] for node in nodes if len(node.split()) == 3)
+            self.assertEqual(roles, ["Leader", "Reachable", "Reachable"], nodes)
+            self.step("docker node ls through the load balancer: three managers and a worker Ready")
+
+            # The leader, so that the others have to elect another.
+            lost = next(node.split()[0] for node in nodes if "Leader" in node)
+            Client("admin").run("server", "stop", self.server(lost))
+            self.assert_managers(directory, entry, lost)
+            self.step("the leader's server is stopped: the others answer, and have another leader")
+            Client("admin").run("server", "start", self.server(lost))
+            self.assert_managers(directory, entry, None)
+            self.step("it is started again: three managers")
+        self.client.run("coe", "cluster", "delete", name)
+        self.magnum.wait(name, [None], 180)
+        self.step("cluster delete: gone")
+        self.assert_nothing_left()
+
+    def server(self, name):
+        """The id of the server of that name."""
+        admin = Cloud("admin")
+        [server] = admin.get("nova", f"/v2.1/servers?all_tenants=1&name=^{name}$")["servers"]
+        return server["id"]
+
+    def assert_managers(self, directory, address, lost):
+        """Waits until the engine's API shows three managers, of which only `lost` is not reachable. A connection that
+        the load balancer gives to the one that is lost fails; the next goes elsewhere."""
+        until, seen = time.monotonic() + 60, None
+        while time.monotonic() < until:
+            try:
+                seen = self.nodes(directory, address, timeout=4)
+            except (AssertionError, subprocess.TimeoutExpired) as error:
+                seen = error
+                continue
+            managers = {fields[0]: fields[2] for fields in map(str.split, seen) if len(fields) == 3}
+            well = {name for name, status in managers.items() if status in ("Leader", "Reachable")}
+            if len(managers) == 3 and well == set(managers) - {lost} and "Leader" in managers.values():
+                return
+            time.sleep(0.5)
+        self.fail(f"after a minute the managers without {lost} are: {seen}")
 
     def test_a_node_whose_step_fails_is_named_in_the_status_reason(self):
         # The API takes any text here; the engine refuses to start with it.

@@ -79,6 +79,11 @@ pub fn routes() -> Vec<Route> {
         route(Token, DELETE, "/v1/clusters/{cluster}", v1::clusters::delete::delete),
         route(Token, POST, "/v1/clusters/{cluster}/actions/resize", v1::clusters::resize::resize),
         route(Token, POST, "/v1/clusters/{cluster}/actions/upgrade", v1::clusters::upgrade::upgrade),
+        route(Token, DELETE, "/v1/clusters/{cluster}/actions/upgrade", v1::clusters::upgrade::stop),
+
+        route(Token, GET, "/v1/clusters/{cluster}/operations", v1::operations::list::list),
+        route(Token, GET, "/v1/clusters/{cluster}/operations/{operation}", v1::operations::show::show),
+        route(Token, GET, "/v1/clusters/{cluster}/nodes", v1::nodes::list::list),
 
         route(Token, GET, "/v1/clusters/{cluster}/nodegroups", v1::nodegroups::list::list),
         route(Token, POST, "/v1/clusters/{cluster}/nodegroups", v1::nodegroups::create::create),
@@ -111,6 +116,7 @@ pub fn routes() -> Vec<Route> {
         route(Node, POST, "/v1/nodes/register", nodes::register::register),
         route(Node, GET, "/v1/nodes/plan", nodes::plan::show),
         route(Node, POST, "/v1/nodes/report", nodes::report::report),
+        route(Node, POST, "/v1/nodes/certificates", nodes::certificates::sign),
         route(Node, GET, "/v1/nodes/program/{sha256}", nodes::program::show),
     ]
 }

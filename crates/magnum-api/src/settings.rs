@@ -48,6 +48,8 @@ pub struct ApiSettings {
     pub extension_policy: ExtensionPolicy,
     /// Domain of the clusters' own users, known to policy expressions (`[trust] trustee_domain_id`).
     pub trustee_domain_id: Option<String>,
+    /// Masters may hold the cluster's own credential for the cloud (`[trust] cluster_user_trust`).
+    pub cluster_user_trust: bool,
     /// Network drivers per engine (`[cluster_template]`).
     pub network_drivers: NetworkDrivers,
 }
@@ -99,7 +101,7 @@ impl Default for NetworkDrivers {
     fn default() -> Self {
         let all = || vec!["all".to_owned()];
         Self {
-            kubernetes_allowed: vec!["flannel".to_owned(), "calico".to_owned()],
+            kubernetes_allowed: ["flannel", "calico", "bridge"].map(str::to_owned).to_vec(),
             kubernetes_default: "flannel".to_owned(),
             swarm_allowed: all(),
             swarm_default: "docker".to_owned(),
@@ -132,6 +134,7 @@ impl Default for ApiSettings {
             certificate_days: 1825,
             extension_policy: ExtensionPolicy::default(),
             trustee_domain_id: None,
+            cluster_user_trust: false,
             network_drivers: NetworkDrivers::default(),
         }
     }

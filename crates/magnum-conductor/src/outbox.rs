@@ -1,9 +1,11 @@
 //! Empties the outbox: what happened to clusters, written in the transactions that did it, becomes notifications on
-//! the bus. A dead broker loses none: a row leaves the outbox only when the broker has confirmed it.
+//! the bus. A dead broker loses none: a row leaves the outbox only when the broker has confirmed it. Nor does it change
+//! their order: what could not be sent is given back, and sent before anything that happened since.
 
 use magnum_db::{OutboxRow, Store};
 use magnum_messaging::{
-    ClusterAction, ClusterEvent, EventPhase, Initiator, Notification, Notifier, cluster_notifications,
+    BusError, ClusterAction, ClusterEvent, EventPhase, Initiator, Notification, Notifier,
+    cluster_notifications,
 };
 use magnum_types::{
     SeededEntropy,
@@ -11,12 +13,15 @@ use magnum_types::{
 };
 use serde_json::{Map, Value, json};
 use std::time::Duration;
+use tokio::time::{Instant, timeout_at};
 use tracing::warn;
 
 /// Rows taken at once.
 const BATCH: usize = 50;
 /// How long a conductor that took rows keeps others off them.
 const LEASE: Duration = Duration::from_secs(30);
+/// How long it sends: well within its lease, so that no two of them send at a time.
+const SENDS: Duration = Duration::from_secs(15);
 
 /// Sends what is in the outbox. Returns the number of rows that were sent.
 pub async fn deliver(store: &Store, notifier: &Notifier, owner: &str) -> usize {
@@ -27,25 +32,39 @@ pub async fn deliver(store: &Store, notifier: &Notifier, owner: &str) -> usize {
             return 0;
         }
     };
+    let until = Instant::now() + SENDS;
     let mut sent = Vec::with_capacity(rows.len());
     for row in &rows {
-        if notifier.is_on() {
-            let mut failed = None;
-            for notification in notifications(row, notifier) {
-                failed = failed.or(notifier.deliver(&notification).await.err());
-            }
-            if let Some(error) = failed {
-                // The others would fail like it; the order of a cluster's events is kept.
-                warn!(error = %error, waiting = rows.len() - sent.len(), "a notification was not taken; it is sent again");
+        match timeout_at(until, send(row, notifier)).await {
+            Ok(Ok(())) => sent.push(row.id),
+            // The others would fail like it, and must not come before it.
+            Ok(Err(error)) => {
+                let waiting = rows.len() - sent.len();
+                warn!(error = %error, waiting, "a notification was not taken; it is sent again");
                 break;
             }
+            Err(_) => break,
         }
-        sent.push(row.id);
     }
     if let Err(error) = store.outbox_done(&sent).await {
         warn!(error = %error, "sent notifications stay in the outbox and will be sent twice, under the same ids");
+        return 0;
+    }
+    let rest: Vec<i64> = rows.iter().skip(sent.len()).map(|row| row.id).collect();
+    if let Err(error) = store.outbox_failed(&rest, owner).await {
+        warn!(error = %error, "notifications cannot be given back; they wait until the lease has run out");
     }
     sent.len()
+}
+
+/// Sends what a row tells, all of it.
+async fn send(row: &OutboxRow, notifier: &Notifier) -> Result<(), BusError> {
+    if notifier.is_on() {
+        for notification in notifications(row, notifier) {
+            notifier.deliver(&notification).await?;
+        }
+    }
+    Ok(())
 }
 
 fn notifications(row: &OutboxRow, notifier: &Notifier) -> Vec<Notification> {

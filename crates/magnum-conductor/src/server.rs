@@ -22,6 +22,8 @@ pub struct ConductorSettings {
     pub poll: Duration,
     /// Operations driven at once.
     pub concurrency: usize,
+    /// Time between two looks at the health of clusters; zero for none.
+    pub health: Duration,
 }
 
 /// The bus's nudges as the runner takes them.
@@ -63,6 +65,7 @@ pub async fn serve(
     info!(host = settings.host, owner = settings.owner, "the conductor works");
     tokio::join!(
         runner.run(FromBus(bus.nudges()), stop.clone()),
+        duties::doubt(world.store.clone(), world.clock.clone(), settings.health, stop.clone()),
         duties::beat(world.store.clone(), world.clock.clone(), settings.host.clone(), stop.clone()),
         duties::notify(
             world.store.clone(),

@@ -67,6 +67,8 @@ pub enum Mode {
     Queue,
     /// It is asked to stop, and goes first; what waits behind it is given up.
     Supersede,
+    /// The same if it is of this kind; any other is in the way.
+    Stop(&'static str),
 }
 
 /// What becomes of a node group when an operation is accepted.
@@ -160,9 +162,14 @@ impl Store {
                 return Err(DbError::Raced);
             }
             match (alone, accept.mode) {
-                (true, _) | (false, Mode::Queue) => {}
+                (true, Mode::Exclusive | Mode::Queue | Mode::Supersede) | (false, Mode::Queue) => {}
                 (false, Mode::Exclusive) => return Err(DbError::OperationInProgress { cluster: subject }),
                 (false, Mode::Supersede) => supersede(tx, subject, now).await?,
+                (true, Mode::Stop(_)) => return Err(DbError::StatusRefused { status }),
+                (false, Mode::Stop(kind)) if live_kind(tx, subject).await?.as_deref() != Some(kind) => {
+                    return Err(DbError::OperationInProgress { cluster: subject });
+                }
+                (false, Mode::Stop(_)) => supersede(tx, subject, now).await?,
             }
             match &accept.nodegroup {
                 GroupChange::None => {}
@@ -197,6 +204,17 @@ async fn status_of(tx: &mut Tx, cluster: ClusterId) -> Result<Status, DbError> {
     )
 }
 
+#[derive(FromRow)]
+struct KindRow {
+    kind: String,
+}
+
+/// The kind of the live operation, unless it is asked to stop already.
+async fn live_kind(tx: &mut Tx, subject: ClusterId) -> Result<Option<String>, DbError> {
+    let sql = "SELECT kind FROM operation WHERE live = ? AND cancelled = ?";
+    Ok(tx.one::<KindRow>(sql, args![subject, false]).await?.map(|row| row.kind))
+}
+
 /// Asks the live operation to stop at its next step, at once; gives up those that wait behind it and did nothing yet.
 async fn supersede(tx: &mut Tx, subject: ClusterId, now: NaiveDateTime) -> Result<(), DbError> {
     let sql = "UPDATE operation SET cancelled = ?, woken = ?, check_at = ? WHERE live = ?";
@@ -217,6 +235,8 @@ async fn insert_handle(tx: &mut Tx, handle: &ClusterHandle, now: NaiveDateTime) 
         ("join_secret_hash", (&handle.join_secret_hash).into()),
         ("plan_generation", handle.plan_generation.into()),
         ("facts", (&handle.facts).into()),
+        ("rotation", handle.rotation.as_ref().map(json_text).transpose()?.into()),
+        ("certificate_generation", i64::from(handle.certificate_generation).into()),
         ("created_at", now.into()),
         ("updated_at", now.into()),
     ];

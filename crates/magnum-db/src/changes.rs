@@ -11,7 +11,7 @@ use crate::{
 use chrono::NaiveDateTime;
 use magnum_types::{
     Change, Cluster, ClusterHandle, ClusterId, ClusterPatch, HandlePatch, NodeGroup, NodeGroupId,
-    NodeGroupPatch, OperationState, change::ClusterEvent,
+    NodeGroupPatch, NodeRegistration, NodeState, OperationState, change::ClusterEvent,
 };
 use serde_json::{Value, json};
 
@@ -105,9 +105,38 @@ pub(crate) async fn apply(tx: &mut Tx, now: NaiveDateTime, changes: &[Change]) -
             Change::DeleteNodeGroup(id) => delete_nodegroup(tx, *id).await?,
             Change::NodesBecome(id, state, nodes) => {
                 if let Some((condition, condition_args)) = these_nodes(*id, nodes) {
-                    let columns = vec![("state", state.as_str().into())];
+                    let sql = format!("UPDATE node_registration SET state = ?, {MOVED} WHERE {condition}");
+                    let mut sql_args = args![state.as_str(), now, *id];
+                    sql_args.extend(condition_args);
+                    tx.execute(&sql, sql_args).await?;
+                }
+            }
+            Change::NodesRelease(id, release, nodes) => {
+                if let Some((condition, condition_args)) = these_nodes(*id, nodes) {
+                    let columns = vec![("wanted_release", release.into())];
                     update(tx, "node_registration", columns, &condition, condition_args).await?;
                 }
+            }
+            Change::NodesRebuild(id, image, nodes) => {
+                let sql = format!(
+                    "UPDATE node_registration SET state = ?, wanted_image = ?, token_hash = ?, generation = 0, \
+                     step = NULL, error = NULL, {MOVED} WHERE cluster_uuid = ? AND instance_id = ?"
+                );
+                for node in nodes {
+                    let token = NodeRegistration::awaited_token(node);
+                    let state = NodeState::Rebuilding.as_str();
+                    tx.execute(&sql, args![state, image, token, now, *id, *id, node]).await?;
+                }
+            }
+            Change::NodesResume(id) => {
+                let sql = format!(
+                    "UPDATE node_registration SET state = CASE state WHEN ? THEN ? ELSE ? END, {MOVED} \
+                     WHERE cluster_uuid = ? AND state IN (?, ?)"
+                );
+                let [draining, upgrading] = [NodeState::Draining.as_str(), NodeState::Upgrading.as_str()];
+                let [ready, registered] = [NodeState::Ready.as_str(), NodeState::Registered.as_str()];
+                let sql_args = args![draining, ready, registered, now, *id, *id, draining, upgrading];
+                tx.execute(&sql, sql_args).await?;
             }
             Change::ForgetNodes(id, nodes) => {
                 if let Some((condition, args)) = these_nodes(*id, nodes) {
@@ -129,6 +158,10 @@ pub(crate) async fn apply(tx: &mut Tx, now: NaiveDateTime, changes: &[Change]) -
     }
     Ok(())
 }
+
+/// What every move of nodes notes: when (a mark), and with which generation (the cluster).
+const MOVED: &str = "moved_at = ?, moved_generation = \
+                     (SELECT h.plan_generation FROM cluster_handle h WHERE h.cluster_uuid = ?)";
 
 fn these_nodes(cluster: ClusterId, nodes: &[String]) -> Option<(String, Vec<Arg>)> {
     if nodes.is_empty() {
@@ -205,7 +238,7 @@ async fn patch_nodegroup(
 /// The columns that a patch sets.
 pub(crate) fn patched_columns(now: NaiveDateTime, patch: &NodeGroupPatch) -> Result<Columns, DbError> {
     let mut columns: Columns = vec![("updated_at", whole_seconds(now).into())];
-    given!(columns, patch, stack_id, version);
+    given!(columns, patch, stack_id, version, image_id);
     if let Some(reason) = &patch.status_reason {
         columns.push(("status_reason", reason.as_deref().map(plain_text).into()));
     }
@@ -217,6 +250,9 @@ pub(crate) fn patched_columns(now: NaiveDateTime, patch: &NodeGroupPatch) -> Res
     }
     if let Some(addresses) = &patch.node_addresses {
         columns.push(("node_addresses", json_text(addresses)?.into()));
+    }
+    if let Some(labels) = &patch.labels {
+        columns.push(("labels", json_text(labels)?.into()));
     }
     if let Some(min) = patch.min_node_count {
         columns.push(("min_node_count", min.into()));
@@ -244,6 +280,12 @@ async fn patch_handle(
     given!(columns, patch, application_credential_id, join_secret_hash, facts);
     if let Some(credential) = patch.credential {
         columns.push(("credential", credential.map(|kind| kind.as_str()).into()));
+    }
+    if let Some(rotation) = &patch.rotation {
+        columns.push(("rotation", rotation.as_ref().map(json_text).transpose()?.into()));
+    }
+    if let Some(generation) = patch.certificate_generation {
+        columns.push(("certificate_generation", i64::from(generation).into()));
     }
     if update(tx, "cluster_handle", columns.clone(), "cluster_uuid = ?", args![id]).await? == 0 {
         columns.push(("cluster_uuid", id.into()));
@@ -336,5 +378,7 @@ pub(crate) fn made_up_handle(cluster: ClusterId) -> ClusterHandle {
         join_secret_hash: None,
         plan_generation: 0,
         facts: None,
+        rotation: None,
+        certificate_generation: 0,
     }
 }

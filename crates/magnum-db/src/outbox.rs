@@ -1,5 +1,6 @@
-//! Notifications that were committed with what they tell of. A sender takes some under a lease, sends them, and says
-//! so; one that dies in between leaves them to the next. So each is sent at least once, the oldest first.
+//! Notifications that were committed with what they tell of. A sender takes the oldest under a lease, sends them, and
+//! says so; what it could not send it gives back, and one that dies in between leaves them to the next. While anything is
+//! held nobody gets more. So each is sent at least once, and none before an older one that still waits.
 
 use crate::{
     error::DbError,
@@ -50,8 +51,8 @@ impl Stored {
 }
 
 impl Store {
-    /// Takes up to `limit` notifications for `lease`, the oldest first. Nobody gets any while another owner holds some:
-    /// with two senders at work the later news could overtake.
+    /// Takes up to `limit` notifications for `lease`, the oldest first. Nobody gets any while some are held, the holder
+    /// neither: the later news would overtake those in hand.
     ///
     /// # Errors
     /// Fails when the database does.
@@ -64,11 +65,10 @@ impl Store {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         transaction!(self, |tx, now| {
             let sql = "SELECT id, created_at, event, snapshot FROM outbox \
-                       WHERE (lease_until IS NULL OR lease_until <= ?) \
-                       AND NOT EXISTS (SELECT 1 FROM outbox held WHERE held.lease_until > ? AND held.owner <> ?) \
+                       WHERE NOT EXISTS (SELECT 1 FROM outbox held WHERE held.lease_until > ?) \
                        ORDER BY id LIMIT ?";
             let mut taken = Vec::new();
-            for row in tx.all::<Stored>(sql, args![now, now, owner, limit]).await? {
+            for row in tx.all::<Stored>(sql, args![now, limit]).await? {
                 let sql = "UPDATE outbox SET owner = ?, lease_until = ?, attempts = attempts + 1 \
                            WHERE id = ? AND (lease_until IS NULL OR lease_until <= ?)";
                 if tx.execute(sql, args![owner, later(now, lease), row.id, now]).await? == 0 {
@@ -95,13 +95,21 @@ impl Store {
         })
     }
 
-    /// Gives a notification back, to be taken again at once.
+    /// Gives back what `owner` could not send, to be taken again at once. What is another's by now stays so.
     ///
     /// # Errors
-    /// Fails when the database does.
-    pub async fn outbox_failed(&self, id: i64) -> Result<(), DbError> {
+    /// Fails when the database does; the lease then runs out.
+    pub async fn outbox_failed(&self, ids: &[i64], owner: &str) -> Result<(), DbError> {
+        if ids.is_empty() {
+            return Ok(());
+        }
+        let marks = marks(ids.len());
+        let sql =
+            format!("UPDATE outbox SET owner = NULL, lease_until = NULL WHERE owner = ? AND id IN ({marks})");
         transaction!(self, |tx, _now| {
-            tx.execute("UPDATE outbox SET owner = NULL, lease_until = NULL WHERE id = ?", args![id]).await?;
+            let mut args = args![owner];
+            args.extend(ids.iter().map(|id| Arg::from(*id)));
+            tx.execute(&sql, args).await?;
         })
     }
 }

@@ -6,18 +6,23 @@ use crate::{
     clusters,
     error::DbError,
     pool::{Tx, args},
-    rows::{Cell, moment},
+    rows::{Cell, json_text, moment},
     sql::insert,
-    store::{Store, transaction},
+    store::{Store, naive, transaction},
 };
 use chrono::NaiveDateTime;
-use magnum_types::{ClusterHandle, ClusterId, CredentialKind, NodeRegistration, NodeState, Role};
+use indexmap::IndexMap;
+use jiff::Timestamp;
+use magnum_types::{
+    ClusterHandle, ClusterId, CredentialKind, HealthStatus, Move, NodeRegistration, NodeState, Role, Rotation,
+};
 use sqlx::FromRow;
 
 /// What a node reported.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NodeReport {
-    /// Its new state; `None` keeps it. A node that is leaving or gone stays so.
+    /// Its new state; `None` keeps it. A node that is leaving, gone, being emptied or being
+    /// made anew stays so.
     pub state: Option<NodeState>,
     /// The plan generation it speaks of.
     pub generation: i64,
@@ -45,6 +50,10 @@ struct NodeRow {
     error: Option<String>,
     last_seen: Option<NaiveDateTime>,
     created_at: NaiveDateTime,
+    wanted_release: Option<String>,
+    wanted_image: Option<String>,
+    moved_at: Option<NaiveDateTime>,
+    moved_generation: Option<i64>,
 }
 
 #[derive(FromRow)]
@@ -55,6 +64,13 @@ struct HandleRow {
     join_secret_hash: Option<String>,
     plan_generation: i64,
     facts: Option<String>,
+    rotation: Option<String>,
+    certificate_generation: i64,
+}
+
+#[derive(FromRow)]
+struct UuidRow {
+    uuid: String,
 }
 
 #[derive(FromRow)]
@@ -79,9 +95,14 @@ impl NodeRow {
             certificate: self.certificate,
             token_hash: self.token_hash,
             state: cell("state").parse(&self.state)?,
+            wanted_release: self.wanted_release,
+            wanted_image: self.wanted_image,
             generation: self.generation,
             step: self.step,
             error: self.error,
+            moved: moment(self.moved_at)
+                .zip(self.moved_generation)
+                .map(|(at, generation)| Move { at, generation }),
             last_seen: moment(self.last_seen),
             created_at: moment(Some(self.created_at)),
             instance_id: self.instance_id,
@@ -115,6 +136,16 @@ impl Store {
             join_secret_hash: row.join_secret_hash,
             plan_generation: row.plan_generation,
             facts: row.facts,
+            rotation: match row.rotation.as_deref() {
+                None => None,
+                Some(text) => Some(rotation(
+                    &Cell { table: "cluster_handle", ident: &ident, column: "rotation" },
+                    text,
+                )?),
+            },
+            certificate_generation: u32::try_from(row.certificate_generation).map_err(|error| {
+                Cell { table: "cluster_handle", ident: &ident, column: "certificate_generation" }.bad(error)
+            })?,
         })
     }
 
@@ -157,6 +188,16 @@ impl Store {
         Ok(self.one::<Generation>(sql, args![cluster]).await?.map_or(0, |row| row.plan_generation))
     }
 
+    /// Adds one to the generation of the nodes' plans: something that they are made from has changed.
+    ///
+    /// # Errors
+    /// Fails when the database does.
+    pub async fn plan_raise(&self, cluster: ClusterId) -> Result<(), DbError> {
+        transaction!(self, |tx, _now| {
+            raise_plan_generation(tx, cluster).await?;
+        })
+    }
+
     /// Inserts a registration; `last_seen` and `created_at` are set to now.
     ///
     /// # Errors
@@ -178,6 +219,8 @@ impl Store {
                 ("generation", node.generation.into()),
                 ("step", (&node.step).into()),
                 ("error", (&node.error).into()),
+                ("wanted_release", (&node.wanted_release).into()),
+                ("wanted_image", (&node.wanted_image).into()),
                 ("last_seen", now.into()),
                 ("created_at", now.into()),
             ];
@@ -187,6 +230,84 @@ impl Store {
             true => DbError::AlreadyRegistered(node.instance_id.clone()),
             false => error,
         })
+    }
+
+    /// A node that was awaited has registered again: what it is known by now. Its state is where an upgrade goes on with
+    /// it, if its server is made anew by one.
+    ///
+    /// # Errors
+    /// [`DbError::AlreadyRegistered`] when it is not awaited (any more).
+    pub async fn node_register_again(
+        &self,
+        instance_id: &str,
+        certificate: &str,
+        token_hash: &str,
+    ) -> Result<(), DbError> {
+        transaction!(self, |tx, now| {
+            let sql = "UPDATE node_registration SET certificate = ?, token_hash = ?, last_seen = ?, \
+                       state = CASE WHEN state = ? THEN ? ELSE state END WHERE instance_id = ? AND token_hash = ?";
+            let args = args![
+                certificate,
+                token_hash,
+                now,
+                NodeState::Rebuilding.as_str(),
+                NodeState::Upgrading.as_str(),
+                instance_id,
+                NodeRegistration::awaited_token(instance_id),
+            ];
+            if tx.execute(sql, args).await? == 0 {
+                return Err(DbError::AlreadyRegistered(instance_id.to_owned()));
+            }
+        })
+    }
+
+    /// Another token for a registered node: what it is computed from has changed.
+    ///
+    /// # Errors
+    /// [`DbError::NotFound`] when it is not registered (any more).
+    pub async fn node_set_token(&self, instance_id: &str, token_hash: &str) -> Result<(), DbError> {
+        transaction!(self, |tx, _now| {
+            let sql = "UPDATE node_registration SET token_hash = ? WHERE instance_id = ?";
+            if tx.execute(sql, args![token_hash, instance_id]).await? == 0 {
+                return Err(DbError::NotFound { noun: "Node", ident: instance_id.to_owned() });
+            }
+        })
+    }
+
+    /// What a cluster's own nodes say of its health. Writes only a difference, and leaves `updated_at` alone: nobody
+    /// changed the cluster.
+    ///
+    /// # Errors
+    /// Fails when the database does.
+    pub async fn cluster_health(
+        &self,
+        cluster: ClusterId,
+        status: HealthStatus,
+        reason: &IndexMap<String, String>,
+    ) -> Result<(), DbError> {
+        let reason = json_text(reason)?;
+        transaction!(self, |tx, _now| {
+            let sql = "UPDATE cluster SET health_status = ?, health_status_reason = ? WHERE uuid = ? AND \
+                       (health_status IS NULL OR health_status <> ? OR health_status_reason IS NULL OR \
+                       health_status_reason <> ?)";
+            tx.execute(sql, args![status.as_str(), &reason, cluster, status.as_str(), &reason]).await?;
+        })
+    }
+
+    /// Clusters whose nodes told their health and whose masters have all been silent since `since`.
+    ///
+    /// # Errors
+    /// Fails when the database does.
+    pub async fn clusters_silent(&self, since: Timestamp) -> Result<Vec<ClusterId>, DbError> {
+        let sql = "SELECT c.uuid AS uuid FROM cluster c WHERE c.health_status IN (?, ?) AND c.status LIKE '%_COMPLETE' AND \
+                   EXISTS (SELECT 1 FROM node_registration n WHERE n.cluster_uuid = c.uuid AND n.role = ?) AND \
+                   NOT EXISTS (SELECT 1 FROM node_registration n WHERE n.cluster_uuid = c.uuid AND n.role = ? AND \
+                   n.last_seen >= ?)";
+        let [well, unwell] = [HealthStatus::Healthy.as_str(), HealthStatus::Unhealthy.as_str()];
+        let rows: Vec<UuidRow> = self.all(sql, args![well, unwell, MASTER, MASTER, naive(since)]).await?;
+        rows.iter()
+            .map(|row| Cell { table: "cluster", ident: &row.uuid, column: "uuid" }.parse(&row.uuid))
+            .collect()
     }
 
     /// The node that speaks with the token of that hash.
@@ -209,17 +330,23 @@ impl Store {
         rows.into_iter().map(NodeRow::read).collect()
     }
 
-    /// Writes what a node reported, and that it spoke now.
+    /// Writes what a node reported, and that it spoke now. What it says of plans before an upgrade began does not end
+    /// the upgrade.
     ///
     /// # Errors
     /// [`DbError::NotFound`] when it is not registered (any more).
     pub async fn node_report(&self, instance_id: &str, report: NodeReport) -> Result<(), DbError> {
         transaction!(self, |tx, now| {
-            let sql = "UPDATE node_registration SET state = CASE WHEN state IN (?, ?) THEN state ELSE COALESCE(?, state) END, \
+            let sql = "UPDATE node_registration SET state = CASE WHEN state IN (?, ?, ?, ?) THEN state WHEN state = ? AND moved_generation > ? THEN state \
+                       ELSE COALESCE(?, state) END, \
                        generation = ?, step = ?, error = ?, last_seen = ? WHERE instance_id = ?";
             let args = args![
                 NodeState::Leaving.as_str(),
                 NodeState::Gone.as_str(),
+                NodeState::Draining.as_str(),
+                NodeState::Rebuilding.as_str(),
+                NodeState::Upgrading.as_str(),
+                report.generation,
                 report.state.map(|state| state.as_str()),
                 report.generation,
                 &report.step,
@@ -237,6 +364,10 @@ impl Store {
 async fn generation(tx: &mut Tx, cluster: ClusterId) -> Result<Option<i64>, DbError> {
     let sql = "SELECT plan_generation FROM cluster_handle WHERE cluster_uuid = ?";
     Ok(tx.one::<Generation>(sql, args![cluster]).await?.map(|row| row.plan_generation))
+}
+
+fn rotation(cell: &Cell<'_>, text: &str) -> Result<Rotation, DbError> {
+    serde_json::from_str(text).map_err(|error| cell.bad(error))
 }
 
 fn credential(cell: &Cell<'_>, text: &str) -> Result<CredentialKind, DbError> {

@@ -224,6 +224,11 @@ pub(crate) fn timestamp(at: NaiveDateTime) -> Timestamp {
     Timestamp::from_microsecond(at.and_utc().timestamp_micros()).unwrap_or_default()
 }
 
+/// As the database keeps it.
+pub(crate) fn naive(at: Timestamp) -> NaiveDateTime {
+    DateTime::from_timestamp_micros(at.as_microsecond()).unwrap_or_default().naive_utc()
+}
+
 /// `at` later by `by`, as far as the calendar goes.
 pub(crate) fn later(at: NaiveDateTime, by: Duration) -> NaiveDateTime {
     chrono::TimeDelta::from_std(by).ok().and_then(|by| at.checked_add_signed(by)).unwrap_or(FAR_FUTURE)

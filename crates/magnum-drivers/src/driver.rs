@@ -2,13 +2,24 @@
 
 use crate::{
     error::DriverError,
-    inputs::{ClusterSpecView, GroupStackInputs, PlanInputs, ScaleInputs, StackInputs},
+    inputs::{
+        ClusterSpecView, GroupInputs, GroupStackInputs, ImageInputs, PlanInputs, ReleaseInputs, ScaleInputs,
+        StackInputs, UpgradeInputs,
+    },
     labels::{LabelSpec, Warning},
 };
 use indexmap::IndexMap;
-use magnum_types::{Coe, NodeRegistration, Role, ServerType, plan::PlanStep};
+use magnum_types::{
+    Authority, Coe, Labels, NodeRegistration, Role, ServerType,
+    plan::{HealthCheck, PlanStep},
+};
 use serde_json::{Map, Value};
 use std::{collections::BTreeMap, fmt};
+
+/// Fact: the address of the masters' load balancer for clients.
+pub const API_ADDRESS: &str = "api_address";
+/// Fact: the address of the masters' load balancer in the cluster's network.
+pub const API_PRIVATE_ADDRESS: &str = "api_private_address";
 
 /// One combination that a driver serves.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -81,6 +92,54 @@ pub struct ClusterOutputs {
     pub container_version: Option<String>,
 }
 
+/// What one node is to do.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NodePlan {
+    /// Its steps, in order.
+    pub steps: Vec<PlanStep>,
+    /// What it looks at between plans.
+    pub health: Option<HealthCheck>,
+}
+
+impl From<Vec<PlanStep>> for NodePlan {
+    fn from(steps: Vec<PlanStep>) -> Self {
+        Self { steps, health: None }
+    }
+}
+
+/// A secret that is drawn once for a cluster and kept among its facts, because several nodes must have the same one.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct SharedSecret {
+    /// Name of the fact.
+    pub fact: &'static str,
+    /// What is drawn.
+    pub kind: SecretKind,
+}
+
+/// What a shared secret is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum SecretKind {
+    /// An RSA private key of 2048 bits, PKCS#8 PEM.
+    RsaPrivateKey,
+    /// 32 random bytes, base64.
+    Bytes32,
+}
+
+/// Who a node, or one of its services, is: what the server writes into a certificate for it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Identity {
+    /// Who signs.
+    pub authority: Authority,
+    /// It is shown to clients, rather than to servers; a rotation treats the two apart.
+    pub serves: bool,
+    /// The subject's `CN`.
+    pub common_name: String,
+    /// The subject's `O`.
+    pub organisation: Option<String>,
+    /// Alternative names: host names and addresses.
+    pub names: Vec<String>,
+}
+
 /// What one engine needs.
 pub trait Driver: Send + Sync {
     /// Name in a template's `driver` and in the configuration.
@@ -102,7 +161,7 @@ pub trait Driver: Send + Sync {
     /// The labels it reads.
     fn labels(&self) -> &'static [LabelSpec];
 
-    /// Checks a template or a cluster before it is accepted; warnings are for `status_reason` and the log.
+    /// Checks a template or a cluster before it is accepted; warnings are for whoever asked, and for the log.
     ///
     /// # Errors
     /// A refusal that names the field or label and the remedy.
@@ -119,6 +178,21 @@ pub trait Driver: Send + Sync {
     /// release made.
     fn nodegroup_stack(&self, inputs: &GroupStackInputs<'_>) -> Result<Stack, DriverError>;
 
+    /// Checks a further group of workers against the cluster that it is to join, beyond what [`Driver::validate`] says of
+    /// its labels.
+    ///
+    /// # Errors
+    /// A refusal that names the field or label and the remedy.
+    fn nodegroup(&self, _inputs: &GroupInputs<'_>) -> Result<(), DriverError> {
+        Ok(())
+    }
+
+    /// Whether a cluster with these labels and a credential for the cloud has a program in it that looks after its
+    /// health and reports it, so that its masters need not.
+    fn heals_itself(&self, _labels: &Labels) -> bool {
+        false
+    }
+
     /// Whether nodes of a group can be given labels and taints of the engine (`node_labels`, `node_taints`).
     fn labels_nodes(&self) -> bool {
         false
@@ -126,6 +200,11 @@ pub trait Driver: Send + Sync {
 
     /// The update that gives a stack's group of workers another size.
     fn scale(&self, inputs: &ScaleInputs<'_>) -> ScaleUpdate;
+
+    /// The update that gives members of a stack's group another image; empty where clusters are not upgraded.
+    fn images(&self, _inputs: &ImageInputs<'_>) -> ScaleUpdate {
+        ScaleUpdate { parameters: IndexMap::new() }
+    }
 
     /// Where the stack keeps its members.
     fn member_groups(&self) -> &'static [MemberGroup];
@@ -140,7 +219,56 @@ pub trait Driver: Send + Sync {
     ) -> ClusterOutputs;
 
     /// The plan of one node; `None` while something that it needs is not there yet, or the node is leaving.
-    fn plan(&self, inputs: &PlanInputs<'_>) -> Option<Vec<PlanStep>>;
+    fn plan(&self, inputs: &PlanInputs<'_>) -> Option<NodePlan>;
+
+    /// The authorities of a cluster.
+    fn authorities(&self) -> &'static [Authority] {
+        &[Authority::Cluster]
+    }
+
+    /// What is drawn for a cluster before its nodes are there.
+    fn shared_secrets(&self) -> &'static [SharedSecret] {
+        &[]
+    }
+
+    /// What a certificate for one of a node's identities says; `None` when the node has no such identity.
+    fn identity(&self, _inputs: &PlanInputs<'_>, _name: &str) -> Option<Identity> {
+        None
+    }
+
+    /// The subject (`CN`, `O`) of the certificate that a node gets when it registers.
+    fn node_subject(&self, name: &str) -> (String, String);
+
+    /// The release of the engine that a new node of a group is to run; `None` where the image decides.
+    fn release(&self, _inputs: &ReleaseInputs<'_>) -> Option<String> {
+        None
+    }
+
+    /// Whether the engine makes things in the cloud by itself (load balancers, volumes), which a delete must take away.
+    fn leaves_resources(&self) -> bool {
+        false
+    }
+
+    /// Whether a cluster can be brought to another release, and get new authorities, while it lives.
+    fn upgrades(&self) -> bool {
+        false
+    }
+
+    /// Checks an upgrade, and gives the release that its nodes are to run.
+    ///
+    /// # Errors
+    /// A refusal that names what does not fit.
+    fn upgrade(&self, _inputs: &UpgradeInputs<'_>) -> Result<String, DriverError> {
+        Err(DriverError::Field {
+            field: "cluster_template",
+            problem: format!("the driver {} upgrades no clusters", self.name()),
+        })
+    }
+
+    /// A master that registers later is taken in by one that is there, whose plan changes with it.
+    fn takes_in_masters(&self) -> bool {
+        false
+    }
 
     /// The facts that other nodes' plans wait for; a report that brings one raises the plan generation.
     fn facts_wanted(&self) -> &'static [&'static str];

@@ -61,6 +61,19 @@ pub enum DriverError {
     },
 }
 
+impl DriverError {
+    /// The cluster's stack does not offer what a further group is built on.
+    pub(crate) fn no_output(name: &str) -> Self {
+        DriverError::Field {
+            field: "cluster",
+            problem: format!(
+                "its stack has no output {name}, so no further node group can be built on it; stacks that this \
+                 release makes have it"
+            ),
+        }
+    }
+}
+
 impl From<DriverError> for ServiceError {
     fn from(error: DriverError) -> Self {
         ServiceError::invalid(error.to_string())

@@ -27,10 +27,32 @@ pub enum LabelKind {
     OneOf(&'static [&'static str]),
     /// An IPv4 or IPv6 prefix.
     Cidr,
+    /// Prefixes separated by commas.
+    Cidrs,
+    /// An IPv4 or IPv6 address.
+    Address,
+    /// A DNS name.
+    Domain,
+    /// DNS names and addresses separated by commas.
+    Names,
+    /// Words of letters and digits separated by commas.
+    Words,
+    /// A release such as `v1.2.3`, the `v` and a suffix as one likes.
+    Version,
+    /// The tag of a container image, with its digest if one likes: `v1.2.3@sha256:…`.
+    Tag,
+    /// What stands before the last part of a container image's name; ends in `/`.
+    ImagePrefix,
+    /// A SHA-256 digest in hex.
+    Sha256,
+    /// Flags of a program separated by blanks: `--one=1 --two`.
+    Flags,
     /// Ports and ranges of ports, separated by commas: `8080,9000-9100`.
     Ports,
     /// An `http` or `https` URL.
     Url,
+    /// Whatever.
+    Any,
 }
 
 /// A label that a driver knows.
@@ -53,7 +75,8 @@ pub struct LabelSpec {
 pub struct Warning(pub String);
 
 impl LabelKind {
-    fn allowed(self) -> String {
+    /// What its values are, in words that complete "it must be".
+    pub fn allowed(self) -> String {
         match self {
             LabelKind::Text => "text without line breaks, quotes and backslashes".to_owned(),
             LabelKind::Integer { min, max } => format!("a whole number from {min} to {max}"),
@@ -64,6 +87,17 @@ impl LabelKind {
                 "ports and ranges of ports from 1 to 65535, such as 8080,9000-9100".to_owned()
             }
             LabelKind::Url => "an http or https URL".to_owned(),
+            LabelKind::Cidrs => "IP prefixes separated by commas".to_owned(),
+            LabelKind::Address => "an IP address".to_owned(),
+            LabelKind::Domain => "a DNS name".to_owned(),
+            LabelKind::Names => "DNS names and IP addresses separated by commas".to_owned(),
+            LabelKind::Words => "words of letters and digits separated by commas".to_owned(),
+            LabelKind::Version => "a release such as v1.2.3".to_owned(),
+            LabelKind::Tag => "an image tag such as v1.2.3, with @sha256:… after it if pinned".to_owned(),
+            LabelKind::ImagePrefix => "a registry and path that end in /, without a scheme".to_owned(),
+            LabelKind::Sha256 => "64 hexadecimal digits".to_owned(),
+            LabelKind::Flags => "flags such as --name=value separated by blanks, without quotes".to_owned(),
+            LabelKind::Any => "any text".to_owned(),
         }
     }
 
@@ -79,6 +113,22 @@ impl LabelKind {
                 let rest = value.strip_prefix("https://").or_else(|| value.strip_prefix("http://"));
                 rest.is_some_and(|rest| !rest.is_empty() && !rest.contains([' ', '\n', '\r', '"', '\\']))
             }
+            LabelKind::Cidrs => list(value).all(is_cidr),
+            LabelKind::Address => is_address(value),
+            LabelKind::Domain => is_domain(value),
+            LabelKind::Names => list(value).all(|name| is_domain(name) || is_address(name)),
+            LabelKind::Words => list(value).all(is_word),
+            LabelKind::Version => is_version(value),
+            LabelKind::Tag => is_tag(value),
+            LabelKind::ImagePrefix => {
+                value.ends_with('/')
+                    && !value.starts_with('/')
+                    && !value.contains("//")
+                    && value.chars().all(|c| c.is_ascii_alphanumeric() || "._-:/".contains(c))
+            }
+            LabelKind::Sha256 => is_sha256(value),
+            LabelKind::Flags => value.split_ascii_whitespace().all(is_flag) && !value.contains(['\n', '\r']),
+            LabelKind::Any => true,
         }
     }
 }
@@ -112,6 +162,58 @@ fn is_cidr(value: &str) -> bool {
         (Ok(std::net::IpAddr::V6(_)), Ok(length)) => length <= 128,
         _ => false,
     }
+}
+
+/// The parts of a list like `a,b, c`.
+pub fn list(value: &str) -> impl Iterator<Item = &str> {
+    value.split(',').map(str::trim).filter(|part| !part.is_empty())
+}
+
+fn is_address(value: &str) -> bool {
+    value.parse::<std::net::IpAddr>().is_ok()
+}
+
+fn is_domain(value: &str) -> bool {
+    let is_part = |part: &str| {
+        (1..=63).contains(&part.len())
+            && !part.starts_with('-')
+            && !part.ends_with('-')
+            && part.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+    };
+    value.len() <= 253 && value.split('.').all(is_part)
+}
+
+fn is_word(value: &str) -> bool {
+    !value.is_empty() && value.chars().all(|c| c.is_ascii_alphanumeric())
+}
+
+fn is_version(value: &str) -> bool {
+    let value = value.strip_prefix('v').unwrap_or(value);
+    let (release, suffix) = value.split_once(['-', '+', '_']).map_or((value, None), |(r, s)| (r, Some(s)));
+    release.split('.').count() == 3
+        && release.split('.').all(|part| part.len() <= 9 && is_word(part) && part.parse::<u32>().is_ok())
+        && suffix
+            .is_none_or(|s| !s.is_empty() && s.chars().all(|c| c.is_ascii_alphanumeric() || ".-".contains(c)))
+}
+
+fn is_tag(value: &str) -> bool {
+    let (tag, digest) = value.split_once('@').map_or((value, None), |(tag, digest)| (tag, Some(digest)));
+    (1..=128).contains(&tag.len())
+        && !tag.starts_with(['.', '-'])
+        && tag.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c))
+        && digest.is_none_or(|digest| digest.strip_prefix("sha256:").is_some_and(is_sha256))
+}
+
+fn is_sha256(value: &str) -> bool {
+    value.len() == 64 && value.chars().all(|c| c.is_ascii_hexdigit())
+}
+
+fn is_flag(word: &str) -> bool {
+    let Some(flag) = word.strip_prefix("--") else { return false };
+    let (name, value) = flag.split_once('=').unwrap_or((flag, ""));
+    name.starts_with(|c: char| c.is_ascii_lowercase())
+        && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+        && value.chars().all(|c| c.is_ascii_graphic() && !"\"'\\`$".contains(c))
 }
 
 /// Checks labels against those that a driver knows.
@@ -205,6 +307,46 @@ mod tests {
         LabelSpec { name: "prefix", kind: LabelKind::Cidr, default: "", help: "", idle: false },
         LabelSpec { name: "old", kind: LabelKind::Text, default: "", help: "gone", idle: true },
     ];
+
+    #[test]
+    fn each_kind_admits_what_is_meant_and_nothing_near_it() {
+        use LabelKind::*;
+        let digest = "0".repeat(64);
+        let pinned = format!("v1@sha256:{digest}");
+        let cases: &[(LabelKind, &[&str], &[&str])] = &[
+            (Cidrs, &["10.0.0.0/8, fd00::/8", "10.0.0.0/8"], &["10.0.0.0/8;10.1.0.0/16", "all"]),
+            (Address, &["10.0.0.1", "fd00::1"], &["10.0.0", "10.0.0.0/8"]),
+            (Domain, &["cluster.local", "a"], &["", ".", "a..b", "-a", "a b", "A.b", "a_b"]),
+            (Names, &["api.example.org,10.0.0.1"], &["api_example", "*.a"]),
+            (Words, &["AlwaysPullImages,PodNodeSelector"], &["a b", "a;b", "a-b"]),
+            (
+                Version,
+                &["v1.36.0", "1.20.2", "v1.23.3-rancher1"],
+                &["v1.36", "v1.36.0-", "1.x.0", "v1.2.3 ", "+1.2.3"],
+            ),
+            (Tag, &["v1.2.3", "1.7.0_x", pinned.as_str()], &["", "-a", "a b", "a:b", "v1@sha256:0", "a\n"]),
+            (
+                ImagePrefix,
+                &["registry.example:5000/a/", "a/"],
+                &["registry", "https://a/", "/", "a//b/", "a b/"],
+            ),
+            (Sha256, &[digest.as_str()], &["0", "g"]),
+            (
+                Flags,
+                &["--v=4 --feature-gates=A=true,B=false", "--eviction-hard=nodefs.available<10%", ""],
+                &["v=4", "--v=4 rm", "--a=\"b\"", "--a=$HOME", "--a\n--b", "--=1", "-v"],
+            ),
+            (Any, &["\"anything\"\n"], &[]),
+        ];
+        for (kind, right, wrong) in cases {
+            for value in *right {
+                assert!(kind.admits(value), "{kind:?} {value:?}");
+            }
+            for value in *wrong {
+                assert!(!kind.admits(value), "{kind:?} {value:?}");
+            }
+        }
+    }
 
     fn check(name: &str, value: &str) -> Result<Vec<Warning>, String> {
         let labels = Labels::from_iter([(name.to_owned(), value.to_owned())]);

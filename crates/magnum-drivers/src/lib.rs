@@ -7,14 +7,24 @@
 pub mod driver;
 pub mod error;
 pub mod inputs;
+pub mod kubernetes;
 pub mod labels;
+mod plan_steps;
 pub mod registry;
 pub mod removal;
+mod stack_values;
 pub mod swarm;
+mod user_data;
 
-pub use driver::{ClusterOutputs, Driver, MemberGroup, Provides, ScaleUpdate, Stack};
+pub use driver::{
+    ClusterOutputs, Driver, Identity, MemberGroup, NodePlan, Provides, ScaleUpdate, SecretKind, SharedSecret,
+    Stack,
+};
 pub use error::DriverError;
-pub use inputs::{ClusterSpecView, DriverSettings, GroupStackInputs, PlanInputs, ScaleInputs, StackInputs};
+pub use inputs::{
+    Authorities, CloudCredential, ClusterSpecView, DriverSettings, GroupInputs, GroupStackInputs,
+    ImageInputs, PlanInputs, ReleaseInputs, ScaleInputs, StackInputs, UpgradeInputs,
+};
 pub use labels::{LabelKind, LabelSpec, Warning};
 pub use registry::{Registry, RegistrySettings};
 pub use removal::{Member, choose_removals, resolve_removals};

@@ -1,7 +1,12 @@
 //! The drivers that are there, and which one serves a template: the one it names, else the one for its combination of
 //! server type, image distribution and engine.
 
-use crate::{driver::Driver, error::DriverError, swarm::SwarmDriver};
+use crate::{
+    driver::Driver,
+    error::DriverError,
+    kubernetes::{KubernetesDriver, KubernetesSettings},
+    swarm::SwarmDriver,
+};
 use magnum_types::{ClusterTemplate, Coe, ServerType};
 use std::sync::Arc;
 
@@ -12,6 +17,8 @@ pub struct RegistrySettings {
     pub disabled_drivers: Vec<String>,
     /// Names of unfinished drivers that are offered nevertheless.
     pub enabled_beta_drivers: Vec<String>,
+    /// `[kubernetes]`.
+    pub kubernetes: KubernetesSettings,
 }
 
 /// The enabled drivers.
@@ -29,7 +36,8 @@ impl std::fmt::Debug for Registry {
 impl Registry {
     /// The drivers of this crate that the settings leave.
     pub fn new(settings: &RegistrySettings) -> Self {
-        Self::of(vec![Arc::new(SwarmDriver)], settings)
+        let kubernetes = KubernetesDriver::new(settings.kubernetes.clone());
+        Self::of(vec![Arc::new(SwarmDriver), Arc::new(kubernetes)], settings)
     }
 
     /// Those of the given drivers that the settings leave; with one combination in two drivers, the later one has it.

@@ -2,12 +2,12 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use magnum_drivers::{
-    Driver, DriverSettings, GroupStackInputs, PlanInputs, Registry, RegistrySettings, ScaleInputs,
-    StackInputs,
+    Authorities, Driver, DriverSettings, GroupStackInputs, PlanInputs, Registry, RegistrySettings,
+    ScaleInputs, StackInputs,
     swarm::{ENGINE_VERSION, FOUNDER, MANAGER_TOKEN, SwarmDriver, WORKER_TOKEN},
 };
 use magnum_types::{
-    Cluster, ClusterTemplate, Coe, Labels, NodeGroup, NodeRegistration, Role, ServerType, Status,
+    Authority, Cluster, ClusterTemplate, Coe, Labels, NodeGroup, NodeRegistration, Role, ServerType, Status,
     ids::{ClusterId, NodeGroupId, TemplateId},
     plan::{Action, PlanStep},
     registration::NodeState,
@@ -159,9 +159,12 @@ fn node(name: &str, role: Role, primary: bool, state: NodeState, octet: u8) -> N
         certificate: format!("certificate of {name}"),
         token_hash: String::new(),
         state,
+        wanted_release: None,
+        wanted_image: None,
         generation: 0,
         step: None,
         error: None,
+        moved: None,
         last_seen: None,
         created_at: None,
     }
@@ -194,14 +197,19 @@ fn asked(nodes: Vec<NodeRegistration>, facts: BTreeMap<String, String>) -> Asked
 
 impl Asked {
     fn plan(&self, index: usize) -> Option<Vec<PlanStep>> {
-        SwarmDriver.plan(&PlanInputs {
+        let trusted = BTreeMap::from([(Authority::Cluster, "the ca".to_owned())]);
+        let authorities = Authorities { trusted, ..Authorities::default() };
+        let inputs = PlanInputs {
             cluster: &self.cluster,
             template: &self.template,
             node: &self.nodes[index],
             nodes: &self.nodes,
+            nodegroups: &[],
             facts: &self.facts,
-            ca: "the ca",
-        })
+            authorities: &authorities,
+            cloud: None,
+        };
+        SwarmDriver.plan(&inputs).map(|plan| plan.steps)
     }
 }
 
@@ -335,10 +343,10 @@ fn a_stack_says_no_secret_in_debug() {
 
 #[test]
 fn a_smaller_group_names_the_members_that_go() {
-    let update = SwarmDriver.scale(&ScaleInputs { node_count: 3, remove: &[1, 4] });
+    let update = SwarmDriver.scale(&ScaleInputs { role: Role::Worker, node_count: 3, remove: &[1, 4] });
     assert_eq!(json!(update.parameters), json!({"number_of_nodes": 3, "nodes_to_remove": ["1", "4"]}));
     // An empty list is sent too, or Heat would keep the last one.
-    let update = SwarmDriver.scale(&ScaleInputs { node_count: 5, remove: &[] });
+    let update = SwarmDriver.scale(&ScaleInputs { role: Role::Worker, node_count: 5, remove: &[] });
     assert_eq!(json!(update.parameters), json!({"number_of_nodes": 5, "nodes_to_remove": []}));
 }
 

@@ -59,8 +59,10 @@ impl State {
                 Reply::ok(&json!({ "volume_types": shown }))
             }
             ("GET", ["volumes", "detail"]) => {
+                let all = caller.is_admin() && ask.param("all_tenants") == Some("1");
                 let shown = self.volumes.values().filter(|volume| {
-                    volume.project == caller.project()
+                    (volume.project == caller.project() || all)
+                        && ask.admits("project_id", &volume.project)
                         && ask.admits("name", &volume.name)
                         && ask.param("metadata").is_none_or(|filter| volume.fits(filter))
                 });

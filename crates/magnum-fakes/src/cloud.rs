@@ -1,9 +1,11 @@
 //! The handle that tests hold: where the cloud is, who may call it, and every switch.
 
 use crate::{
+    cinder::Volume,
     faults::{Fault, FaultBoard, When},
-    heat::Pace,
+    heat::{Pace, Part},
     keystone::{Credential, Place, Token},
+    neutron::SecurityGroup,
     octavia::LoadBalancer,
     seed::{self, Named, REGION, TRUSTEE_DOMAIN},
     server::{Call, CuttableListener, Shared, Wire, router},
@@ -259,7 +261,13 @@ impl FakeCloud {
 
     /// The next create or update of a stack that ends will end as failed, for this reason.
     pub fn next_stack_fails(&self, reason: &str) {
-        self.shared.state().heat.failures.push_back(reason.to_owned());
+        self.next_stack_fails_at(Part::Server, reason);
+    }
+
+    /// As [`FakeCloud::next_stack_fails`], at this part of the first member that is being built; `%s` in the reason stands
+    /// for the way to it.
+    pub fn next_stack_fails_at(&self, part: Part, reason: &str) {
+        self.shared.state().heat.failures.push_back((part, reason.to_owned()));
     }
 
     /// The next delete of a stack that ends will end as failed, for this reason; what the stack has stays.
@@ -297,6 +305,13 @@ impl FakeCloud {
         servers.map(|server| (server.id.clone(), server.name.clone(), address(&server.id))).collect()
     }
 
+    /// The image that a server was last made from.
+    pub fn server_image(&self, id: &str) -> Option<String> {
+        let mut state = self.shared.state();
+        state.settle_stacks();
+        state.servers.get(id).map(|server| server.image.clone())
+    }
+
     /// Takes a server away behind Heat's back; false when there is none.
     pub fn lose_server(&self, id: &str) -> bool {
         self.shared.state().server_forget(id)
@@ -323,8 +338,49 @@ impl FakeCloud {
             address,
             port,
             status: "ACTIVE",
+            gone: None,
         };
         state.balancers.insert(id.clone(), balancer);
+        id
+    }
+
+    /// What an operator does to a load balancer behind everybody's back: `PENDING_UPDATE`, `ERROR`, `ACTIVE` …
+    pub fn set_load_balancer_status(&self, id: &str, status: &'static str) {
+        if let Some(balancer) = self.shared.state().balancers.get_mut(id) {
+            balancer.status = status;
+        }
+    }
+
+    /// A security group as the cloud controller makes it for a service of `cluster`, on the ports of the newest server;
+    /// gives its id. It is a leftover until somebody deletes it.
+    pub fn service_security_group(&self, project: Named, cluster: &str) -> String {
+        let mut state = self.shared.state();
+        let id = state.uuid();
+        let group = SecurityGroup {
+            name: format!("lb-sg-{}-default-web", state.uuid()),
+            description: format!("Security Group for default/web Service LoadBalancer in cluster {cluster}"),
+            project: seed::project_id(project).to_owned(),
+            server: state.servers.keys().last().cloned(),
+        };
+        state.fabric.security_groups.insert(id.clone(), group);
+        id
+    }
+
+    /// A volume as the CSI driver makes it for a claim in `cluster`, attached to the newest server; gives its id. It is a
+    /// leftover until somebody deletes it.
+    pub fn claimed_volume(&self, project: Named, cluster: &str) -> String {
+        let mut state = self.shared.state();
+        let id = state.uuid();
+        let mark = ("cinder.csi.openstack.org/cluster".to_owned(), cluster.into());
+        let volume = Volume {
+            id: id.clone(),
+            name: format!("pvc-{id}"),
+            project: seed::project_id(project).to_owned(),
+            size: 1,
+            server: state.servers.keys().last().cloned(),
+            metadata: [mark].into_iter().collect(),
+        };
+        state.volumes.insert(id.clone(), volume);
         id
     }
 
@@ -397,10 +453,12 @@ impl FakeCloud {
     }
 
     /// Everything there is that a cluster can own and that was not there at the start: stacks, trusts, users,
-    /// application credentials, secrets, containers, servers, networks, ports, floating IPs, load balancers, volumes.
+    /// application credentials, secrets, containers, servers, networks, ports, floating IPs, security groups, load
+    /// balancers, volumes.
     pub fn leftovers(&self) -> Vec<String> {
         let mut state = self.shared.state();
         state.settle_stacks();
+        state.settle_balancers();
         state.leftovers()
     }
 }

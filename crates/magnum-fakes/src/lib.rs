@@ -23,5 +23,6 @@ mod state;
 
 pub use cloud::{Account, FakeCloud};
 pub use faults::{Fault, When};
+pub use heat::Part;
 pub use seed::Named;
 pub use server::Call;

@@ -42,8 +42,18 @@ pub(crate) struct FloatingIp {
     pub description: String,
 }
 
+#[derive(Debug, Clone)]
+pub(crate) struct SecurityGroup {
+    pub name: String,
+    pub description: String,
+    pub project: String,
+    /// A server whose ports have it; it cannot go while the server is there.
+    pub server: Option<String>,
+}
+
 #[derive(Debug, Default)]
 pub(crate) struct Fabric {
+    pub security_groups: IndexMap<String, SecurityGroup>,
     pub networks: IndexMap<String, Network>,
     pub subnets: IndexMap<String, Subnet>,
     pub ports: IndexMap<String, Port>,
@@ -103,6 +113,13 @@ fn port_json(port: &Port) -> Value {
     })
 }
 
+fn security_group_json(id: &str, group: &SecurityGroup) -> Value {
+    json!({
+        "id": id, "name": group.name, "description": group.description, "project_id": group.project,
+        "tags": [], "security_group_rules": [],
+    })
+}
+
 fn floating_json(floating: &FloatingIp) -> Value {
     json!({
         "id": floating.id, "floating_ip_address": floating.address, "port_id": floating.port,
@@ -157,6 +174,7 @@ impl State {
                 let shown = fabric.floating_ips.values().filter(|floating| {
                     State::may_see(caller, &floating.project)
                         && ask.admits("port_id", floating.port.as_deref().unwrap_or_default())
+                        && ask.admits("project_id", &floating.project)
                 });
                 let shown: Vec<Value> = shown.map(floating_json).collect();
                 Reply::ok(&json!({ "floatingips": shown }))
@@ -169,7 +187,29 @@ impl State {
                 fabric.floating_ips.shift_remove(*id);
                 Reply::empty(204)
             }
-            ("GET", ["security-groups"]) => Reply::ok(&json!({ "security_groups": [] })),
+            ("GET", ["security-groups"]) => {
+                let shown = fabric.security_groups.iter().filter(|(_, group)| {
+                    State::may_see(caller, &group.project)
+                        && ask.admits("name", &group.name)
+                        && ask.admits("project_id", &group.project)
+                        && ask.param("tags").is_none()
+                });
+                let shown: Vec<Value> = shown.map(|(id, group)| security_group_json(id, group)).collect();
+                Reply::ok(&json!({ "security_groups": shown }))
+            }
+            ("DELETE", ["security-groups", id]) => {
+                let own = |group: &&SecurityGroup| State::may_see(caller, &group.project);
+                match fabric.security_groups.get(*id).filter(own) {
+                    None => refused(404, &format!("Security group {id} does not exist")),
+                    Some(group) if group.server.as_ref().is_some_and(|id| self.servers.contains_key(id)) => {
+                        refused(409, &format!("Security Group {id} in use."))
+                    }
+                    Some(_) => {
+                        fabric.security_groups.shift_remove(*id);
+                        Reply::empty(204)
+                    }
+                }
+            }
             ("GET", ["extensions"]) => {
                 let names = ["router", "security-group", "external-net", "standard-attr-tag"];
                 let shown: Vec<Value> =

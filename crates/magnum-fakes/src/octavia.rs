@@ -5,6 +5,7 @@ use crate::{
     keystone::Caller,
     state::State,
 };
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 #[derive(Debug, Clone)]
@@ -16,7 +17,12 @@ pub(crate) struct LoadBalancer {
     pub address: String,
     pub port: String,
     pub status: &'static str,
+    /// When it will be gone, once it is being deleted.
+    pub gone: Option<Timestamp>,
 }
+
+/// Seconds that a deletion takes.
+const GOES: u32 = 2;
 
 impl LoadBalancer {
     fn json(&self) -> Value {
@@ -37,8 +43,9 @@ impl State {
         let own = |balancer: &LoadBalancer| State::may_see(caller, &balancer.project);
         match (ask.verb(), rest) {
             ("GET", ["lbaas", "loadbalancers"]) => {
+                let asked = |b: &&LoadBalancer| own(b) && ask.admits("project_id", &b.project);
                 let shown: Vec<Value> =
-                    self.balancers.values().filter(|b| own(b)).map(LoadBalancer::json).collect();
+                    self.balancers.values().filter(asked).map(LoadBalancer::json).collect();
                 Reply::ok(&json!({ "loadbalancers": shown, "loadbalancers_links": [] }))
             }
             (verb, ["lbaas", "loadbalancers", id]) => {
@@ -52,13 +59,32 @@ impl State {
                         refused(409, &words)
                     }
                     "DELETE" => {
-                        self.balancer_forget(id);
+                        self.balancer_goes(id);
                         Reply::empty(204)
                     }
                     _ => refused(405, "The method is not allowed for this resource."),
                 }
             }
             _ => refused(404, "The resource could not be found."),
+        }
+    }
+
+    /// A load balancer that Kubernetes made takes its time to go, as Octavia's do; a stack's goes with the stack.
+    fn balancer_goes(&mut self, id: &str) {
+        let gone = self.after(GOES);
+        if let Some(balancer) = self.balancers.get_mut(id) {
+            balancer.status = "PENDING_DELETE";
+            balancer.gone = Some(gone);
+        }
+    }
+
+    /// Takes away the load balancers whose time has come.
+    pub fn settle_balancers(&mut self) {
+        let now = self.now();
+        let gone = |balancer: &&LoadBalancer| balancer.gone.is_some_and(|gone| gone <= now);
+        let gone: Vec<String> = self.balancers.values().filter(gone).map(|b| b.id.clone()).collect();
+        for id in gone {
+            self.balancer_forget(&id);
         }
     }
 

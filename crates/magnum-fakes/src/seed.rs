@@ -22,6 +22,8 @@ pub const IMAGE: &str = "11111111-0000-4000-8000-000000000001";
 pub const IMAGE_WITHOUT_DISTRO: &str = "11111111-0000-4000-8000-000000000002";
 /// The image `others-secret`, private to the project `other`.
 pub const PRIVATE_IMAGE: &str = "11111111-0000-4000-8000-000000000003";
+/// The public image `debian-12-next`, with `os_distro=debian`.
+pub const NEXT_IMAGE: &str = "11111111-0000-4000-8000-000000000004";
 /// The external network `public`.
 pub const PUBLIC_NETWORK: &str = "22222222-0000-4000-8000-000000000001";
 /// The network `private` of the project `demo`.
@@ -168,6 +170,7 @@ pub(crate) fn plant(state: &mut State) {
         (IMAGE, "debian-12-docker", Some("debian"), "public", Named::Admin),
         (IMAGE_WITHOUT_DISTRO, "no-distro", None, "public", Named::Admin),
         (PRIVATE_IMAGE, "others-secret", Some("debian"), "private", Named::Other),
+        (NEXT_IMAGE, "debian-12-next", Some("debian"), "public", Named::Admin),
     ] {
         let mut image = json!({
             "id": id, "name": name, "status": "active", "visibility": visibility, "min_disk": 0, "min_ram": 0,

@@ -82,6 +82,7 @@ impl State {
     /// Serves one call: effect and answer.
     pub fn serve(&mut self, ask: &Ask) -> Reply {
         self.settle_stacks();
+        self.settle_balancers();
         let parts = ask.parts();
         let (spoken, rest) = match parts.as_slice() {
             ["identity", "v3", rest @ ..] => return self.keystone(ask, rest),
@@ -147,6 +148,9 @@ impl State {
         }
         for floating in self.fabric.floating_ips.values() {
             note("floating ip", &floating.id, floating.address.clone());
+        }
+        for (id, group) in &self.fabric.security_groups {
+            note("security group", id, group.name.clone());
         }
         for balancer in self.balancers.values() {
             note("load balancer", &balancer.id, balancer.name.clone());

@@ -352,11 +352,14 @@ async fn a_services_load_balancer_is_left_over_until_it_and_its_address_are_dele
     let id = lab.fake.service_load_balancer(Named::Demo, "c1");
     let demo = lab.caller("demo");
     let octavia = lab.cloud.octavia(&demo);
-    let balancer = octavia.load_balancer_list().await.unwrap().remove(0);
+    let balancer = octavia.load_balancer_list(lab.fake.project_id(Named::Demo)).await.unwrap().remove(0);
     assert!(balancer.description.ends_with("from cluster c1"));
     let neutron = lab.cloud.neutron(&demo);
     let addresses = neutron.floating_ips_of_ports(&[balancer.vip_port_id.unwrap()]).await.unwrap();
     octavia.load_balancer_delete(&id).await.unwrap();
+    let again = octavia.load_balancer_delete(&id).await.unwrap_err();
+    assert_eq!(again.kind, CloudErrorKind::Conflict, "it takes its time");
+    lab.pass(2);
     assert_eq!(lab.fake.leftovers().len(), 1);
     neutron.floating_ip_delete(&addresses[0].id).await.unwrap();
     assert_eq!(lab.fake.leftovers(), Vec::<String>::new());

@@ -171,6 +171,23 @@ async fn quorum_queues_work_on_a_fresh_broker() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_dead_broker_of_several_is_passed_over() {
+    let Some(broker) = RabbitMq::start().await.unwrap() else { return };
+    let living = broker.url().trim_start_matches("rabbit://").trim_end_matches('/').to_owned();
+    let (account, _) = living.rsplit_once(':').unwrap();
+    // Nobody listens on ports that were just given back.
+    let dead = [(); 2].map(|()| {
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        format!("{account}:{port}")
+    });
+    let bus = connected(settings(&format!("rabbit://{},{living},{}/", dead[0], dead[1]))).await;
+    let health = bus.health().await;
+    let (_, port) = living.rsplit_once(':').unwrap();
+    assert_eq!(health, Health::Up(format!("127.0.0.1:{port}")));
+    bus.notify(&notification(1, Priority::Info)).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn both_directions_resume_after_the_broker_was_away() {
     let Some(mut broker) = RabbitMq::start().await.unwrap() else { return };
     let mut settings = settings(&broker.url());

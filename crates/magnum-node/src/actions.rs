@@ -4,13 +4,19 @@
 use crate::{
     error::{StepError, first_line},
     machine::{Command, Machine, Output},
+    server::Server,
     state::StateFile,
 };
 use magnum_types::plan::{Action, Bootstrap, Text};
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
+pub(crate) mod certificate;
+mod etcd;
 mod file;
+mod images;
+pub(crate) mod kube;
 mod packages;
+mod program;
 mod swarm;
 mod unit;
 mod volume;
@@ -22,10 +28,23 @@ pub type Facts = BTreeMap<String, Text>;
 pub struct Context<'a> {
     /// The machine.
     pub machine: &'a dyn Machine,
+    /// Magnum, and whoever has files.
+    pub server: &'a dyn Server,
+    /// What Magnum knows this node by.
+    pub token: Text,
+    /// When the step's time is over, by the machine's steady clock.
+    pub deadline: Duration,
     /// What user-data said.
     pub bootstrap: &'a Bootstrap,
     /// What must survive.
     pub state: &'a mut StateFile,
+}
+
+impl Context<'_> {
+    /// Seconds that the step still has, at least one.
+    fn left(&self) -> u64 {
+        self.deadline.saturating_sub(self.machine.now()).as_secs().max(1)
+    }
 }
 
 /// Looks, and acts on a difference. [`Action::Signal`] is not done here, since it speaks to Heat.
@@ -35,12 +54,38 @@ pub struct Context<'a> {
 pub fn apply(context: &mut Context<'_>, action: &Action) -> Result<Facts, StepError> {
     match action {
         Action::File { path, mode, content } => file::apply(context, path, *mode, content.0.as_bytes())?,
+        Action::NoFile { path } => file::remove(context, path)?,
         Action::NodeKey { path } => {
             let key = context.state.state.key.clone();
             file::apply(context, path, 0o600, key.0.as_bytes())?;
         }
         Action::Packages { programs } => packages::apply(context, programs)?,
-        Action::Unit { name } => unit::apply(context, name)?,
+        Action::Unit { name, watches } => unit::apply(context, name, watches)?,
+        Action::Program { path, candidates, says, named, url, sha256 } => {
+            program::apply(context, &program::Wanted { path, candidates, says, named, url, sha256 })?;
+        }
+        Action::Archive { url, sha256, directory } => program::unpack(context, url, sha256, directory)?,
+        Action::Certificate { identity, key, certificate, revision } => {
+            certificate::apply(context, &certificate::Wanted { identity, key, certificate, revision })?;
+        }
+        Action::Images { directory } => images::apply(context, directory)?,
+        Action::EtcdReady { etcdctl } => return etcd::ready(context, etcdctl),
+        Action::EtcdMembers { etcdctl, add, remove } => {
+            return etcd::members(context, etcdctl, add.as_ref(), remove);
+        }
+        Action::KubeApply { kubectl, set, manifest, client_side, absent } => {
+            return kube::manifests::apply(context, kubectl, set, manifest, *client_side, absent);
+        }
+        Action::KubeReady { kubectl, node, kubelet } => kube::ready(context, kubectl, node, kubelet)?,
+        Action::KubeMarks { kubectl, nodes } => kube::marks::apply(context, kubectl, nodes)?,
+        Action::KubeDrain { kubectl, nodes, untouched } => {
+            kube::drain::apply(context, kubectl, nodes, untouched)?;
+        }
+        Action::KubeForget { kubectl, nodes } => kube::forget(context, kubectl, nodes)?,
+        Action::PodNetwork { kubectl, node, path, content } => {
+            return kube::pod_network(context, kubectl, node, path, content);
+        }
+        Action::KubeVersion { kubelet } => return kube::versions(context, kubelet),
         Action::Volume { volume_id, mount, file_system } => {
             volume::apply(context, volume_id, mount, file_system)?
         }

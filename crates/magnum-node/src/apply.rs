@@ -47,21 +47,37 @@ impl Node<'_> {
     pub fn apply(&mut self, plan: &Plan) -> Result<Outcome, NodeError> {
         tracing::info!(generation = plan.generation, steps = plan.steps.len(), "applying a plan");
         let count = plan.steps.len();
+        if self.state.state.generation >= plan.generation {
+            // Applied once before, and not to its end again until it is.
+            self.state.state.generation = plan.generation - 1;
+            self.state.save(self.machine)?;
+        }
+        // What was not done stays on record: the reports of later steps repeat it.
+        let mut undone: Option<String> = None;
         for (index, step) in plan.steps.iter().enumerate() {
-            let mut report =
-                Report { generation: plan.generation, step: step.name.clone(), ..Report::default() };
+            let mut report = Report {
+                generation: plan.generation,
+                step: step.name.clone(),
+                error: undone.clone(),
+                ..Report::default()
+            };
             match self.step(step) {
                 Ok(facts) => {
                     tracing::info!(step = step.name, "done");
                     report.facts = facts;
-                    report.result = if index + 1 == count { StepResult::Ready } else { StepResult::Done };
-                    self.report(&report)?;
                 }
                 Err(error) => {
                     let error = first_line(&error.to_string());
-                    return self.fail(report, error);
+                    if !step.optional {
+                        return self.fail(report, error);
+                    }
+                    tracing::warn!(step = step.name, error, "not done, the plan goes on without it");
+                    let error = format!("step {}: {error}", step.name);
+                    report.error = Some(undone.get_or_insert(error).clone());
                 }
             }
+            report.result = if index + 1 == count { StepResult::Ready } else { StepResult::Done };
+            self.report(&report)?;
         }
         if count == 0 {
             // Nothing to do is done; the server waits for the word.
@@ -69,6 +85,13 @@ impl Node<'_> {
             self.report(&Report { generation, result: StepResult::Ready, ..Report::default() })?;
         }
         self.state.state.generation = plan.generation;
+        self.state.state.health.clone_from(&plan.health);
+        // An identity that no step wants any more must not be renewed for ever.
+        let wanted = |name: &str| {
+            let is = |step: &PlanStep| matches!(&step.action, Action::Certificate { identity, .. } if identity == name);
+            plan.steps.iter().any(is)
+        };
+        self.state.state.identities.retain(|name, _| wanted(name));
         self.state.save(self.machine)?;
         Ok(Outcome::Ready)
     }
@@ -106,7 +129,7 @@ impl Node<'_> {
         let deadline = self.machine.now() + Duration::from_secs(u64::from(step.timeout));
         let mut pause = 1;
         loop {
-            let error = match self.attempt(step) {
+            let error = match self.attempt(step, deadline) {
                 Ok(facts) => return Ok(facts),
                 Err(error @ StepError::Never(_)) => return Err(error),
                 Err(error) => error,
@@ -120,12 +143,19 @@ impl Node<'_> {
         }
     }
 
-    fn attempt(&mut self, step: &PlanStep) -> Result<Facts, StepError> {
+    fn attempt(&mut self, step: &PlanStep, deadline: Duration) -> Result<Facts, StepError> {
         if matches!(step.action, Action::Signal {}) {
             return self.signal();
         }
-        let mut context =
-            Context { machine: self.machine, bootstrap: self.bootstrap, state: &mut self.state };
+        let token = self.token()?;
+        let mut context = Context {
+            machine: self.machine,
+            server: self.server,
+            token,
+            deadline,
+            bootstrap: self.bootstrap,
+            state: &mut self.state,
+        };
         actions::apply(&mut context, &step.action)
     }
 

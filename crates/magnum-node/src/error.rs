@@ -23,8 +23,8 @@ pub enum NodeError {
         #[source]
         source: std::io::Error,
     },
-    /// A file is not what it should be.
-    #[error("{path} is not readable as JSON")]
+    /// A file, or the environment, is not what it should be.
+    #[error("{path} is not readable as what it should be")]
     Malformed {
         /// The file.
         path: String,

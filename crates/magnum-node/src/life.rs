@@ -1,10 +1,11 @@
 //! A node's life: register once, then one plan after the other. It ends only with the machine.
 
 use crate::{
+    actions::{certificate, kube},
     apply::{Node, Outcome},
     error::{CallError, NodeError},
 };
-use magnum_types::plan::{Plan, RegisterRequest, Report, Text};
+use magnum_types::plan::{HealthCheck, Plan, RegisterRequest, Report, StepResult, Text};
 use std::time::Duration;
 
 /// Longest pause between two tries of a call, in seconds.
@@ -13,6 +14,20 @@ const LONGEST_PAUSE: u64 = 30;
 const PATIENCE: Duration = Duration::from_secs(600);
 /// The same when the server knows us and refuses.
 const PATIENCE_WHEN_REFUSED: Duration = Duration::from_secs(120);
+
+/// Shortest pause between two askings for the present plan because a certificate is due.
+const RENEWAL_PAUSE: Duration = Duration::from_secs(3600);
+
+/// What is remembered from one call for a plan to the next.
+#[derive(Default)]
+struct Between {
+    /// When health was last looked at.
+    looked: Option<Duration>,
+    /// When the present plan was last asked for again.
+    renewed: Option<Duration>,
+    /// That renewal came to no good end.
+    unfinished: bool,
+}
 
 impl Node<'_> {
     /// Lives: returns only when `once` is set, after the first plan.
@@ -23,14 +38,24 @@ impl Node<'_> {
         // A failed plan is not tried again until there is a newer one, or we are started anew.
         let mut after = self.state.state.generation;
         let mut pause = 1;
+        let mut between = Between::default();
         loop {
+            self.look(&mut between)?;
             let token = self.token()?;
             let asked = self.machine.now();
-            match self.server.plan(&token, after) {
+            let renews = self.renews(&between);
+            // The present plan again: its steps renew what is due, and start anew what runs with it.
+            let newer_than = if renews { (after - 1).max(0) } else { after };
+            let answer = self.server.plan(&token, newer_than);
+            if renews && answer.is_ok() {
+                between.renewed = Some(asked);
+            }
+            match answer {
                 Ok(Some(document)) => {
                     pause = 1;
                     let (generation, outcome) = self.understand(document)?;
                     after = after.max(generation);
+                    between.unfinished = renews && outcome != Outcome::Ready;
                     match outcome {
                         Outcome::Failed { step, error } if once => {
                             return Err(NodeError::PlanFailed { step, error });
@@ -52,6 +77,43 @@ impl Node<'_> {
             }
             self.machine.sleep(Duration::from_secs(pause));
             pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+
+    /// A certificate is due, and the last try to renew one is long ago.
+    fn renews(&self, between: &Between) -> bool {
+        let wall = self.machine.wall();
+        let due = self.state.state.identities.values().any(|identity| identity.is_due(wall));
+        let rested = between.renewed.is_none_or(|at| self.machine.now() >= at + RENEWAL_PAUSE);
+        (due || between.unfinished) && rested
+    }
+
+    /// Looks at what the last plan wants looked at, if it is time, and says what it is like. Said once: there will be
+    /// something newer to say before a broken connection is mended.
+    fn look(&mut self, between: &mut Between) -> Result<(), NodeError> {
+        let Some(HealthCheck::Kubernetes { kubectl, every, authorities }) = &self.state.state.health else {
+            return Ok(());
+        };
+        let pause = Duration::from_secs(u64::from(*every));
+        if between.looked.is_some_and(|at| self.machine.now() < at + pause) {
+            return Ok(());
+        }
+        between.looked = Some(self.machine.now());
+        let mut health = kube::health(self.machine, kubectl);
+        if !authorities.is_empty() {
+            health.insert("certificates".to_owned(), certificate::authorities(self.machine, authorities));
+        }
+        let health = Some(health);
+        let generation = self.state.state.generation;
+        let report = Report { generation, result: StepResult::Alive, health, ..Report::default() };
+        let token = self.token()?;
+        match self.server.report(&token, &report) {
+            Ok(()) => Ok(()),
+            Err(CallError::Unauthorized) => self.forget_token(),
+            Err(error) => {
+                tracing::warn!(%error, "health is not reported");
+                Ok(())
+            }
         }
     }
 

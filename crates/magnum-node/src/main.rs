@@ -10,7 +10,8 @@ use tracing_subscriber::EnvFilter;
 #[derive(Debug, Parser)]
 #[command(version)]
 struct Arguments {
-    /// What user-data left: where Magnum is, and the join secret.
+    /// What user-data left: where Magnum is, and the join secret. Without this file, variables of the environment tell
+    /// it: `MAGNUM_NODE_` and the field's name in capitals.
     #[arg(long, default_value = "/etc/magnum/node.json")]
     config: String,
     /// Directory of what must survive a restart.
@@ -39,12 +40,18 @@ fn main() -> anyhow::Result<()> {
 
     let arguments = Arguments::parse();
     let machine = Host::rooted(&arguments.root);
-    let bootstrap = bootstrap::read(&machine, &arguments.config).context("reading what user-data left")?;
+    let bootstrap =
+        bootstrap::read(&machine, &arguments.config, variable).context("reading what user-data left")?;
     let (bundle, origin) = bootstrap::trusted(&machine, &bootstrap)?;
-    let server = server::Http::new(&bootstrap, &bundle, &origin)?;
+    let server = server::Http::new(&bootstrap, &bundle, &origin, &bootstrap::system_bundle(&machine)?)?;
     let instance_id = identity::instance_id(&machine, || server::metadata(&arguments.metadata_url))?;
     let state = StateFile::open(&machine, &arguments.state, &bootstrap.cluster, &instance_id)?;
     tracing::info!(cluster = bootstrap.cluster, instance_id, generation = state.state.generation, "started");
     Node { machine: &machine, server: &server, bootstrap: &bootstrap, state }.live(arguments.once)?;
     Ok(())
+}
+
+#[expect(clippy::disallowed_methods, reason = "the binary reads the environment and passes it down")]
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
 }

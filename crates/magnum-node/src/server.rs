@@ -1,8 +1,11 @@
 //! What the node says to Magnum and Heat. [`Http`] says it; tests play another server.
 
 use crate::error::CallError;
-use magnum_types::plan::{Bootstrap, RegisterRequest, RegisterResponse, Report, Text};
+use magnum_types::plan::{
+    Bootstrap, IdentityRequest, IdentityResponse, RegisterRequest, RegisterResponse, Report, Text,
+};
 use serde_json::Value;
+use std::{io::Read, time::Duration};
 
 mod http;
 mod resolver;
@@ -37,6 +40,18 @@ pub trait Server {
     /// # Errors
     /// As [`Server::plan`].
     fn report(&self, token: &Text, report: &Report) -> Result<(), CallError>;
+
+    /// Has a certificate signed for one of this node's identities.
+    ///
+    /// # Errors
+    /// As [`Server::plan`].
+    fn certificate(&self, token: &Text, request: &IdentityRequest) -> Result<IdentityResponse, CallError>;
+
+    /// A file from anywhere, as a stream that ends within a time. No token goes along.
+    ///
+    /// # Errors
+    /// When nothing answers, or with anything but the file.
+    fn fetch(&self, url: &str, within: Duration) -> Result<Box<dyn Read>, CallError>;
 
     /// Signals Heat's wait condition.
     ///

@@ -9,10 +9,11 @@ use crate::{
     error::{MachineError, NodeError},
     machine::Machine,
 };
-use magnum_types::plan::Text;
+use jiff::Timestamp;
+use magnum_types::plan::{HealthCheck, Text};
 use magnum_x509::{CertificateRequest, KeyAlgorithm, NameAttribute, PrivateKey};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The content of the state file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -41,12 +42,60 @@ pub struct State {
     /// Unit → count of changes at its last start.
     #[serde(default)]
     pub started: BTreeMap<String, u64>,
+    /// Unit → time of day of its last start.
+    #[serde(default)]
+    pub started_at: BTreeMap<String, Timestamp>,
     /// This node founded the Swarm.
     #[serde(default)]
     pub founded: bool,
     /// This node is or was a member of the Swarm.
     #[serde(default)]
     pub joined: bool,
+    /// Unit that watches files → digest of those files at its last start.
+    #[serde(default)]
+    pub watched: BTreeMap<String, String>,
+    /// Identity → its certificate.
+    #[serde(default)]
+    pub identities: BTreeMap<String, Identity>,
+    /// Digest and directory of every archive that was unpacked.
+    #[serde(default)]
+    pub archives: BTreeSet<String>,
+    /// Path → length of every image archive that the container runtime has.
+    #[serde(default)]
+    pub images: BTreeMap<String, u64>,
+    /// Peer URL → name of the members that this node added to etcd, which knows no name before a member's first start.
+    #[serde(default)]
+    pub etcd_added: BTreeMap<String, String>,
+    /// Set → digest of the manifests last applied.
+    #[serde(default)]
+    pub applied: BTreeMap<String, String>,
+    /// What the last plan wants looked at between plans.
+    #[serde(default)]
+    pub health: Option<HealthCheck>,
+}
+
+/// The certificate of one of the node's identities.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Identity {
+    /// The revision that it was made for; empty while key and certificate are being replaced.
+    pub revision: String,
+    /// First moment of its validity.
+    pub not_before: Timestamp,
+    /// Last moment of its validity.
+    pub not_after: Timestamp,
+    /// Path of the key.
+    pub key: String,
+    /// Path of the certificate.
+    pub certificate: String,
+}
+
+impl Identity {
+    /// Only a third of its life is left, or it never got whole.
+    pub fn is_due(&self, now: Timestamp) -> bool {
+        let left = self.not_after.duration_since(now);
+        let life = self.not_after.duration_since(self.not_before);
+        self.revision.is_empty() || left.as_secs().saturating_mul(3) <= life.as_secs()
+    }
 }
 
 /// The state and the file that it is kept in.
@@ -90,8 +139,16 @@ impl StateFile {
             signalled: false,
             changes: 0,
             started: BTreeMap::new(),
+            started_at: BTreeMap::new(),
             founded: false,
             joined: false,
+            watched: BTreeMap::new(),
+            identities: BTreeMap::new(),
+            archives: BTreeSet::new(),
+            images: BTreeMap::new(),
+            etcd_added: BTreeMap::new(),
+            applied: BTreeMap::new(),
+            health: None,
         };
         let file = StateFile { path, state };
         file.save(machine)?;

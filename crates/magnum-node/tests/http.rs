@@ -7,7 +7,7 @@ use magnum_node::{
     machine::Host,
     server::{Http, Server, Signal, metadata},
 };
-use magnum_types::plan::{Bootstrap, RegisterRequest, Report, StepResult, Text};
+use magnum_types::plan::{Bootstrap, IdentityRequest, RegisterRequest, Report, StepResult, Text};
 use serde_json::{Value, json};
 use std::{
     io::{BufRead, BufReader, Read, Write},
@@ -76,7 +76,7 @@ fn bootstrap(url: &str) -> Bootstrap {
 }
 
 fn client(url: &str) -> Http {
-    Http::new(&bootstrap(url), b"", "test").unwrap()
+    Http::new(&bootstrap(url), b"", "test", b"").unwrap()
 }
 
 fn token() -> Text {
@@ -154,14 +154,64 @@ fn an_unreadable_answer_is_unavailable() {
 fn a_report_carries_its_facts() {
     let (url, server) = answering("204 No Content", "");
     let facts = [("engine_version".to_owned(), Text("29".to_owned()))].into();
-    let report =
-        Report { generation: 3, step: "version".into(), result: StepResult::Done, error: None, facts };
+    let report = Report {
+        generation: 3,
+        step: "version".into(),
+        result: StepResult::Done,
+        error: None,
+        facts,
+        health: None,
+    };
     client(&url).report(&token(), &report).unwrap();
     let seen = server.join().unwrap();
     assert_eq!(seen.line, "POST /v1/nodes/report HTTP/1.1");
     assert!(seen.has("Authorization: Bearer node-token"));
     assert_eq!(seen.json()["facts"], json!({"engine_version": "29"}));
     assert_eq!(seen.json()["result"], "done");
+}
+
+#[test]
+fn a_certificate_is_asked_with_the_token() {
+    let answer = json!({"certificate": "pem", "not_after": "2027-01-01T00:00:00Z"}).to_string();
+    let (url, server) = answering("201 Created", &answer);
+    let request = IdentityRequest { identity: "kubelet".into(), csr: "csr".into() };
+    let response = client(&url).certificate(&token(), &request).unwrap();
+    assert_eq!((response.certificate.as_str(), response.not_after.as_second()), ("pem", 1_798_761_600));
+    let seen = server.join().unwrap();
+    assert_eq!(seen.line, "POST /v1/nodes/certificates HTTP/1.1");
+    assert!(seen.has("Authorization: Bearer node-token"));
+    assert_eq!(seen.json(), json!({"identity": "kubelet", "csr": "csr"}));
+}
+
+#[test]
+fn a_file_is_fetched_without_the_token() {
+    let (url, server) = answering("200 OK", "the program");
+    let mut content = String::new();
+    let within = std::time::Duration::from_secs(5);
+    let agent = client("http://magnum");
+    agent.fetch(&format!("{url}/k"), within).unwrap().read_to_string(&mut content).unwrap();
+    assert_eq!(content, "the program");
+    let seen = server.join().unwrap();
+    assert_eq!(seen.line, "GET /k HTTP/1.1");
+    assert!(!seen.headers.iter().any(|header| header.contains("node-token")), "{:?}", seen.headers);
+    let (url, server) = answering("404 Not Found", "no such release");
+    let error = agent.fetch(&url, within).err().unwrap();
+    assert_eq!(error, CallError::Refused { status: 404, text: "no such release".into() });
+    server.join().unwrap();
+}
+
+#[test]
+fn a_file_may_be_somewhere_else() {
+    let (elsewhere, there) = answering("200 OK", "the program");
+    let (url, here) = answering(&format!("302 Found\r\nLocation: {elsewhere}/moved"), "");
+    let mut content = String::new();
+    let within = std::time::Duration::from_secs(5);
+    client("http://magnum").fetch(&url, within).unwrap().read_to_string(&mut content).unwrap();
+    here.join().unwrap();
+    assert_eq!(
+        (content.as_str(), there.join().unwrap().line.as_str()),
+        ("the program", "GET /moved HTTP/1.1")
+    );
 }
 
 #[test]

@@ -70,10 +70,24 @@ pub enum AuthMethod {
         /// Its secret.
         secret: SecretString,
     },
+    /// An application credential by its name among its owner's.
+    NamedApplicationCredential {
+        /// The credential's name.
+        name: String,
+        /// Its owner.
+        user: UserRef,
+        /// Its secret.
+        secret: SecretString,
+    },
     /// Use this token as it is.
     Given {
         /// The token.
         token: SecretString,
+    },
+    /// Never ask Keystone: send this token, or none at all, to a service whose address is known.
+    Fixed {
+        /// The token.
+        token: Option<SecretString>,
     },
 }
 
@@ -97,15 +111,21 @@ impl DomainRef {
     }
 }
 
+impl UserRef {
+    fn json(&self) -> Value {
+        match self {
+            Self::Id(id) => json!({ "id": id }),
+            Self::Name(name, domain) => json!({ "name": name, "domain": domain.json() }),
+        }
+    }
+}
+
 impl AuthSettings {
     /// The body of `POST /v3/auth/tokens`; `None` when there is nothing to authenticate with.
     pub(crate) fn body(&self) -> Option<Value> {
         let identity = match &self.method {
             AuthMethod::Password { user, password } => {
-                let mut user = match user {
-                    UserRef::Id(id) => json!({ "id": id }),
-                    UserRef::Name(name, domain) => json!({ "name": name, "domain": domain.json() }),
-                };
+                let mut user = user.json();
                 if let Some(user) = user.as_object_mut() {
                     user.insert("password".to_owned(), password.expose_secret().into());
                 }
@@ -118,7 +138,15 @@ impl AuthSettings {
                 "methods": ["application_credential"],
                 "application_credential": { "id": id, "secret": secret.expose_secret() },
             }),
-            AuthMethod::Given { .. } => return None,
+            AuthMethod::NamedApplicationCredential { name, user, secret } => json!({
+                "methods": ["application_credential"],
+                "application_credential": {
+                    "name": name,
+                    "user": user.json(),
+                    "secret": secret.expose_secret(),
+                },
+            }),
+            AuthMethod::Given { .. } | AuthMethod::Fixed { .. } => return None,
         };
         let scope = match &self.scope {
             Scope::Unscoped => None,
@@ -175,6 +203,17 @@ mod tests {
         let body = settings("", Scope::Trust("t1".into())).body().unwrap();
         assert_eq!(body["auth"]["scope"], json!({ "OS-TRUST:trust": { "id": "t1" } }));
         assert_eq!(body["auth"]["identity"]["password"]["user"]["password"], "pw");
+    }
+
+    #[test]
+    fn a_named_application_credential_is_found_by_its_owner() {
+        let user = UserRef::Name("demo".into(), DomainRef::Id("default".into()));
+        let method = AuthMethod::NamedApplicationCredential { name: "ci".into(), user, secret: "s".into() };
+        let body = AuthSettings { auth_url: String::new(), method, scope: Scope::Unscoped }.body().unwrap();
+        let expected =
+            json!({ "name": "ci", "user": { "name": "demo", "domain": { "id": "default" } }, "secret": "s" });
+        assert_eq!(body["auth"]["identity"]["application_credential"], expected);
+        assert!(body["auth"].get("scope").is_none());
     }
 
     #[test]

@@ -65,13 +65,25 @@ impl Cinder {
         self.0.list(&["types"], "volume_types", &[]).await
     }
 
-    /// The volumes that carry this metadata item.
-    pub async fn volumes_with(&self, key: &str, value: &str) -> Result<Vec<Volume>, CloudError> {
+    /// The volumes of a project that carry this metadata item.
+    pub async fn volumes_with(
+        &self,
+        project_id: &str,
+        key: &str,
+        value: &str,
+    ) -> Result<Vec<Volume>, CloudError> {
         // Cinder reads the filter as a Python literal; a quote in it would end the text.
         let literal = |text: &str| text.replace(['\\', '\''], "");
         let filter = format!("{{'{}':'{}'}}", literal(key), literal(value));
         let mut volumes: Vec<Volume> =
-            self.0.list(&["volumes", "detail"], "volumes", &[("metadata", &filter)]).await?;
+            // Another project's are shown to an administrator, and only when all are asked for.
+            self.0
+                .list(
+                    &["volumes", "detail"],
+                    "volumes",
+                    &[("all_tenants", "1"), ("project_id", project_id), ("metadata", &filter)],
+                )
+                .await?;
         volumes.retain(|volume| volume.metadata.get(key).is_some_and(|found| found == value));
         Ok(volumes)
     }
@@ -81,9 +93,9 @@ impl Cinder {
         self.0.list(&["volumes", "detail"], "volumes", &[("name", name)]).await
     }
 
-    /// Deletes a volume; done when there is none.
+    /// Deletes a volume with its snapshots; done when there is none, `BadRequest` while it is used or in another move.
     pub async fn volume_delete(&self, id: &str) -> Result<(), CloudError> {
-        gone_is_done(self.0.delete(&["volumes", id], &[]).await)
+        gone_is_done(self.0.delete(&["volumes", id], &[("cascade", "true")]).await)
     }
 
     /// What the session's project may have and has.

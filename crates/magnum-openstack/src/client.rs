@@ -100,7 +100,12 @@ impl ServiceClient {
         })
     }
 
-    async fn call(&self, method: Method, path: &[&str], query: Query<'_>) -> Result<Call, CloudError> {
+    pub(crate) async fn call(
+        &self,
+        method: Method,
+        path: &[&str],
+        query: Query<'_>,
+    ) -> Result<Call, CloudError> {
         // A URL drops such segments: "show" would become "list", or worse.
         if let Some(odd) = path.iter().find(|segment| matches!(**segment, "" | "." | "..")) {
             let text = format!("{odd:?} is neither a name nor an id");
@@ -118,7 +123,7 @@ impl ServiceClient {
         Ok(Call { service: self.service.name(), method, url, headers, body: None })
     }
 
-    async fn send(&self, mut call: Call) -> Result<(Call, Answer), CloudError> {
+    pub(crate) async fn send(&self, mut call: Call) -> Result<(Call, Answer), CloudError> {
         let answer = self.session.send(&self.transport, &mut call).await?;
         Ok((call, answer))
     }

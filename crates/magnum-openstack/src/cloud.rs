@@ -9,6 +9,7 @@ use crate::{
     catalog::Service,
     cinder::Cinder,
     client::{EndpointSettings, ServiceClient},
+    container_infra::ContainerInfra,
     error::CloudError,
     glance::Glance,
     heat::Heat,
@@ -188,6 +189,11 @@ impl Cloud {
     /// Octavia for `session`.
     pub fn octavia(&self, session: &Session) -> Octavia {
         Octavia(self.client(Service::LoadBalancer, session))
+    }
+
+    /// Magnum for `session`.
+    pub fn container_infra(&self, session: &Session) -> ContainerInfra {
+        ContainerInfra(self.client(Service::ContainerInfra, session))
     }
 
     /// Barbican for `session`.

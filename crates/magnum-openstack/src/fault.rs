@@ -28,10 +28,9 @@ fn from_json(value: &Value) -> Option<String> {
     const TEXTS: [&str; 5] = ["message", "description", "faultstring", "explanation", "title"];
     let object = value.as_object()?;
     let text_in = |object: &serde_json::Map<String, Value>, keys: &[&str]| {
-        keys.iter()
-            .find_map(|key| object.get(*key).and_then(Value::as_str))
-            .map(one_line)
-            .filter(|s| !s.is_empty())
+        // Magnum's refusal of a microversion has an empty detail beside its title.
+        let text = |key: &&str| object.get(*key).and_then(Value::as_str).map(one_line);
+        keys.iter().filter_map(text).find(|text| !text.is_empty())
     };
     // The wrapped fault is the most precise; the outer `title` and `explanation` are standard sentences.
     object
@@ -140,6 +139,10 @@ mod tests {
             (
                 r#"{"code": 500, "title": "Internal Server Error", "explanation": "The server has either erred.", "error": {"type": "RemoteError", "traceback": null}}"#,
                 "The server has either erred.",
+            ),
+            (
+                r#"{"errors": [{"detail": "", "title": "Requested microversion is unsupported"}]}"#,
+                "Requested microversion is unsupported",
             ),
             (r#"{"errors": [{"status": 503, "detail": "no healthy\nupstream"}]}"#, "no healthy upstream"),
             ("plain words", "plain words"),

@@ -11,6 +11,7 @@ mod catalog;
 pub mod cinder;
 mod client;
 mod cloud;
+pub mod container_infra;
 mod error;
 mod fault;
 pub mod glance;

@@ -91,6 +91,9 @@ pub struct SecurityGroup {
     pub id: String,
     /// Its name.
     pub name: String,
+    /// Words by its maker; Kubernetes' cloud controller names the service and cluster here.
+    #[serde(default)]
+    pub description: String,
     /// Its tags.
     #[serde(default)]
     pub tags: Vec<String>,
@@ -178,9 +181,9 @@ impl Neutron {
         Ok(found)
     }
 
-    /// Every floating IP of the session's project.
-    pub async fn floating_ip_list(&self) -> Result<Vec<FloatingIp>, CloudError> {
-        self.0.list(&["floatingips"], "floatingips", &[]).await
+    /// Every floating IP of a project.
+    pub async fn floating_ip_list(&self, project_id: &str) -> Result<Vec<FloatingIp>, CloudError> {
+        self.0.list(&["floatingips"], "floatingips", &[("project_id", project_id)]).await
     }
 
     /// Deletes a floating IP; done when there is none.
@@ -196,8 +199,14 @@ impl Neutron {
         let query: Query<'_> = match filter {
             SecurityGroupFilter::Name(name) => &[("name", name)],
             SecurityGroupFilter::Tag(tag) => &[("tags", tag)],
+            SecurityGroupFilter::Project(id) => &[("project_id", id)],
         };
         self.0.list(&["security-groups"], "security_groups", query).await
+    }
+
+    /// Deletes a security group; done when there is none, `Conflict` while a port has it.
+    pub async fn security_group_delete(&self, id: &str) -> Result<(), CloudError> {
+        gone_is_done(self.0.delete(&["security-groups", id], &[]).await)
     }
 
     /// The aliases of the extensions that this Neutron has.
@@ -214,4 +223,6 @@ pub enum SecurityGroupFilter<'a> {
     Name(&'a str),
     /// Those that bear this tag.
     Tag(&'a str),
+    /// All of this project.
+    Project(&'a str),
 }

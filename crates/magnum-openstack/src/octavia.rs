@@ -48,9 +48,14 @@ impl Octavia {
         Ok(balancer.filter(|balancer| balancer.provisioning_status != "DELETED"))
     }
 
-    /// The load balancers of the session's project.
-    pub async fn load_balancer_list(&self) -> Result<Vec<LoadBalancer>, CloudError> {
-        self.0.list(&["lbaas", "loadbalancers"], "loadbalancers", &[]).await
+    /// The load balancers of a project.
+    pub async fn load_balancer_list(&self, project_id: &str) -> Result<Vec<LoadBalancer>, CloudError> {
+        let query = [("project_id", project_id)];
+        let mut balancers: Vec<LoadBalancer> =
+            self.0.list(&["lbaas", "loadbalancers"], "loadbalancers", &query).await?;
+        // A deleted one is shown for a while.
+        balancers.retain(|balancer| balancer.provisioning_status != "DELETED");
+        Ok(balancers)
     }
 
     /// Deletes a load balancer with everything in it; done when there is none, `Conflict` while it is pending.

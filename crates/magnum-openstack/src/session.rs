@@ -138,6 +138,12 @@ impl Session {
 
     /// Sends a call with this session's token; repeats it once with a new token when the service refuses the token.
     pub(crate) async fn send(&self, transport: &Transport, call: &mut Call) -> Result<Answer, CloudError> {
+        if let AuthMethod::Fixed { token } = &self.shared.settings.method {
+            if let Some(token) = token {
+                call.headers.insert("x-auth-token", secret_header(token)?);
+            }
+            return transport.send(call, self.deadline).await;
+        }
         let token = self.token().await?;
         self.sign(call, &token)?;
         let refused = match transport.send(call, self.deadline).await {
@@ -160,7 +166,7 @@ impl Session {
     }
 
     fn can_renew(&self) -> bool {
-        !matches!(self.shared.settings.method, AuthMethod::Given { .. })
+        !matches!(self.shared.settings.method, AuthMethod::Given { .. } | AuthMethod::Fixed { .. })
     }
 
     async fn authenticate(&self) -> Result<AuthToken, CloudError> {

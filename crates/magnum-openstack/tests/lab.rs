@@ -136,10 +136,10 @@ async fn images_flavors_and_networks_are_found_by_name_and_by_id() {
 
     let cinder = lab.cloud.cinder(&lab.demo);
     assert!(!cinder.volume_type_list().await.unwrap().is_empty());
-    assert!(cinder.volumes_with("cluster", "no-such-cluster").await.unwrap().is_empty());
+    assert!(cinder.volumes_with("no-such-project", "cluster", "no-such-cluster").await.unwrap().is_empty());
     cinder.limits().await.unwrap();
     let octavia = lab.cloud.octavia(&lab.demo);
-    octavia.load_balancer_list().await.unwrap();
+    octavia.load_balancer_list("no-such-project").await.unwrap();
     assert!(octavia.load_balancer_get("00000000-0000-0000-0000-000000000000").await.unwrap().is_none());
 
     let keystone = lab.cloud.keystone(lab.cloud.service_session());

@@ -13,7 +13,7 @@ pub mod database;
 pub mod file;
 
 use async_trait::async_trait;
-use magnum_types::{ClusterId, ErrorKind, ServiceError};
+use magnum_types::{Authority, ClusterId, ErrorKind, ServiceError};
 use secrecy::SecretString;
 use std::error::Error as StdError;
 
@@ -41,11 +41,36 @@ pub enum Purpose {
     ClusterCa,
     /// Magnum's own client certificate for the cluster.
     MagnumClient,
+    /// The certificate authority of the cluster's etcd.
+    EtcdCa,
+    /// The certificate authority of the API's aggregation layer.
+    FrontProxyCa,
 }
 
 impl Purpose {
     /// Every purpose.
-    pub const ALL: &'static [Purpose] = &[Purpose::ClusterCa, Purpose::MagnumClient];
+    pub const ALL: &'static [Purpose] =
+        &[Purpose::ClusterCa, Purpose::MagnumClient, Purpose::EtcdCa, Purpose::FrontProxyCa];
+
+    /// The word in the names of bundles.
+    fn as_str(self) -> &'static str {
+        match self {
+            Purpose::ClusterCa => "ca",
+            Purpose::MagnumClient => "magnum-client",
+            Purpose::EtcdCa => "etcd-ca",
+            Purpose::FrontProxyCa => "front-proxy-ca",
+        }
+    }
+}
+
+impl From<Authority> for Purpose {
+    fn from(authority: Authority) -> Self {
+        match authority {
+            Authority::Cluster => Purpose::ClusterCa,
+            Authority::Etcd => Purpose::EtcdCa,
+            Authority::FrontProxy => Purpose::FrontProxyCa,
+        }
+    }
 }
 
 /// The name under which a bundle is stored, and by which it is found again.
@@ -55,6 +80,8 @@ pub struct BundleName {
     pub cluster: ClusterId,
     /// Which of its bundles.
     pub purpose: Purpose,
+    /// Which rotation made it; 0 for what the cluster was made with. Old and new stand side by side for a while.
+    pub generation: u32,
     /// Owner of the row in the database store.
     pub project_id: String,
     /// Owner of the row in the database store.
@@ -64,11 +91,11 @@ pub struct BundleName {
 impl BundleName {
     /// The name in the store.
     pub fn as_text(&self) -> String {
-        let purpose = match self.purpose {
-            Purpose::ClusterCa => "ca",
-            Purpose::MagnumClient => "magnum-client",
-        };
-        format!("magnum-{}-{purpose}", self.cluster)
+        let name = format!("magnum-{}-{}", self.cluster, self.purpose.as_str());
+        match self.generation {
+            0 => name,
+            generation => format!("{name}-{generation}"),
+        }
     }
 }
 

@@ -23,6 +23,7 @@ fn name(purpose: Purpose) -> BundleName {
     BundleName {
         cluster: ClusterId(SeededEntropy::new(11).uuid()),
         purpose,
+        generation: 0,
         project_id: "5c765a6e3d4b4a0d9f1c2b3a4d5e6f70".to_owned(),
         user_id: "0f1e2d3c4b5a69788796a5b4c3d2e1f0".to_owned(),
     }
@@ -91,6 +92,17 @@ async fn keeps_the_contract(store: &dyn CertificateStore) {
         store.delete(&client, None).await.unwrap();
         assert_eq!(store.find(&client).await.unwrap(), None);
     }
+
+    // A rotated authority stands beside the old one, and goes alone.
+    let next = BundleName { generation: 1, ..ca.clone() };
+    let old_ref = store.store(&ca, &authority).await.unwrap();
+    let next_ref = store.store(&next, &own).await.unwrap();
+    assert_ne!(old_ref, next_ref);
+    store.delete(&ca, Some(&old_ref)).await.unwrap();
+    assert_same(&store.load(&next_ref).await.unwrap(), &own);
+    assert_eq!(store.find(&next).await.unwrap().as_deref(), Some(next_ref.as_str()));
+    store.delete(&next, None).await.unwrap();
+    assert_eq!(store.find(&next).await.unwrap(), None);
 
     // What was deleted can be stored anew.
     let again = bundle("again", None);

@@ -12,6 +12,12 @@ pub const CLUSTER_UPDATE: &str = "cluster_update";
 pub const CLUSTER_RESIZE: &str = "cluster_resize";
 /// Takes a cluster away.
 pub const CLUSTER_DELETE: &str = "cluster_delete";
+/// Brings a cluster, or one of its groups, to another template's release.
+pub const CLUSTER_UPGRADE: &str = "cluster_upgrade";
+/// Stops an upgrade where it stands.
+pub const UPGRADE_STOP: &str = "upgrade_stop";
+/// Gives a cluster new certificate authorities.
+pub const CA_ROTATE: &str = "ca_rotate";
 /// Makes a node group beside the two that every cluster has.
 pub const NODEGROUP_CREATE: &str = "nodegroup_create";
 /// Takes such a group away.
@@ -44,6 +50,46 @@ pub struct ClusterResizeParams {
     /// Let Heat put the old state back when the update fails.
     pub rollback: bool,
 }
+
+/// Parameters of [`CLUSTER_UPGRADE`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClusterUpgradeParams {
+    /// UUID of the template to reach.
+    pub template: String,
+    /// The release that its nodes are to run, as the driver read it from the template.
+    pub release: String,
+    /// The one group to upgrade; none for masters and all workers.
+    pub nodegroup: Option<NodeGroupId>,
+    /// Most workers that are upgraded at once; masters go one by one.
+    pub max_batch_size: u32,
+    /// The labels that the cluster and its groups get in the end.
+    pub labels: crate::Labels,
+    /// The image that nodes are to have, where it is another one than they have.
+    #[serde(default)]
+    pub image: Option<UpgradeImage>,
+}
+
+/// The image that an upgrade brings nodes to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UpgradeImage {
+    /// Glance's id of the image to reach.
+    pub id: String,
+    /// The groups whose nodes are made anew from it; those of other groups keep their image.
+    pub nodegroups: Vec<NodeGroupId>,
+}
+
+/// Parameters of [`UPGRADE_STOP`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UpgradeStopParams {
+    /// The release that the upgrade is to.
+    pub release: String,
+    /// The one group that is upgraded; none for masters and all workers.
+    pub nodegroup: Option<NodeGroupId>,
+}
+
+/// Parameters of [`CA_ROTATE`]: everything is in the cluster's row and handle.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CaRotateParams {}
 
 /// Parameters of [`NODEGROUP_CREATE`] and [`NODEGROUP_DELETE`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

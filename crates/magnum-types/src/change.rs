@@ -25,8 +25,17 @@ pub enum Change {
     NodeGroupSecret(NodeGroupId, String),
     /// Takes away a group's row, handle and registrations.
     DeleteNodeGroup(NodeGroupId),
-    /// Moves registered nodes (by instance id) to a state, e.g. leaving or gone. Raise the plan generation with it.
+    /// Moves registered nodes (by instance id) to a state, e.g. leaving or gone. Raise the plan generation before it:
+    /// the generation at this point of the transaction is the one that the move comes with.
     NodesBecome(ClusterId, NodeState, Vec<String>),
+    /// Sets the release that nodes (by instance id) are to run. Raise the plan generation with it.
+    NodesRelease(ClusterId, String, Vec<String>),
+    /// Moves nodes (by instance id) to [`NodeState::Rebuilding`] with the image that they are to have: what they are known
+    /// by, and what they reported, is void. Raise the plan generation before it.
+    NodesRebuild(ClusterId, String, Vec<String>),
+    /// Gives work again to nodes that an upgrade had emptied or begun with: those that are being emptied are ready, the
+    /// others on their way to it. Raise the plan generation before it.
+    NodesResume(ClusterId),
     /// Removes registrations (by instance id) of nodes that the engine has forgotten.
     ForgetNodes(ClusterId, Vec<String>),
     /// Takes away the row, its groups, handle and registrations.
@@ -70,6 +79,8 @@ pub struct NodeGroupPatch {
     pub node_count: Option<i32>,
     pub node_addresses: Option<Vec<String>>,
     pub version: Option<Option<String>>,
+    pub labels: Option<Labels>,
+    pub image_id: Option<Option<String>>,
     pub min_node_count: Option<i32>,
     pub max_node_count: Option<Option<i32>>,
     pub node_labels: Option<Option<Labels>>,

@@ -2,7 +2,10 @@
 //! our own beside upstream's `cluster`. Names are drawn once, in the accepting transaction, so that a repeated
 //! create looks for the same name.
 
-use crate::ids::{ClusterId, NodeGroupId};
+use crate::{
+    Rotation,
+    ids::{ClusterId, NodeGroupId},
+};
 use serde::{Deserialize, Serialize};
 
 /// How a cluster acts on the cloud (design section 7).
@@ -40,8 +43,14 @@ pub struct ClusterHandle {
     pub join_secret_hash: Option<String>,
     /// Raised whenever the nodes' plans change.
     pub plan_generation: i64,
-    /// Sealed JSON of what nodes told us and others need (e.g. Swarm's join tokens).
+    /// Sealed JSON of what nodes told us and others need (e.g. Swarm's join tokens), and of secrets that all masters
+    /// share.
     pub facts: Option<String>,
+    /// The rotation of the authorities that is under way.
+    pub rotation: Option<Rotation>,
+    /// How often new authorities were drawn; 0 for those that the cluster was made with. Names of bundles in the
+    /// certificate store carry it, so that a name is one authority's for ever.
+    pub certificate_generation: u32,
 }
 
 /// What we keep about a node group that has a Heat stack of its own, as every group but the two default ones has.
@@ -65,6 +74,8 @@ pub struct HandlePatch {
     pub application_credential_id: Option<Option<String>>,
     pub join_secret_hash: Option<Option<String>>,
     pub facts: Option<Option<String>>,
+    pub rotation: Option<Option<Rotation>>,
+    pub certificate_generation: Option<u32>,
     /// Adds one to the plan generation.
     pub raise_plan_generation: bool,
 }

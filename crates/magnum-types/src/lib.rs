@@ -5,6 +5,7 @@
 //! [`Clock`] and [`Entropy`], so that a test owns both.
 
 pub mod accept;
+pub mod authority;
 pub mod change;
 pub mod clock;
 pub mod cluster;
@@ -26,8 +27,10 @@ pub mod service;
 pub mod status;
 
 pub use accept::{
-    CLUSTER_CREATE, CLUSTER_DELETE, CLUSTER_RESIZE, CLUSTER_UPDATE, NODEGROUP_CREATE, NODEGROUP_DELETE,
+    CA_ROTATE, CLUSTER_CREATE, CLUSTER_DELETE, CLUSTER_RESIZE, CLUSTER_UPDATE, CLUSTER_UPGRADE,
+    NODEGROUP_CREATE, NODEGROUP_DELETE, UPGRADE_STOP,
 };
+pub use authority::{Authority, Rotation, RotationPhase};
 pub use change::{Change, ClusterPatch, NodeGroupPatch};
 pub use clock::{Clock, SystemClock, VirtualClock};
 pub use cluster::Cluster;
@@ -42,6 +45,6 @@ pub use labels::Labels;
 pub use nodegroup::{NodeGroup, Role};
 pub use operation::{Operation, OperationState, OperationStore};
 pub use quota::Quota;
-pub use registration::{NodeRegistration, NodeState};
+pub use registration::{Move, NodeRegistration, NodeState};
 pub use service::MagnumService;
 pub use status::{HealthStatus, Status};

@@ -7,7 +7,9 @@
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// What user-data writes to the node (`/etc/magnum/node.json`, mode 600) and the node program reads first.
+/// What user-data writes to the node (`/etc/magnum/node.json`, mode 600) and the node program reads first. Where that
+/// file is absent, the same fields are read from variables of the environment: `MAGNUM_NODE_` and the field's name in
+/// capitals, e.g. `MAGNUM_NODE_MAGNUM_URL`.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct Bootstrap {
     /// Base URL of Magnum's API as nodes reach it, ending in `/v1`.
@@ -30,6 +32,9 @@ pub struct Bootstrap {
     /// The Cinder volume attached for the engine's data; empty for none.
     #[serde(default)]
     pub volume_id: String,
+    /// The Cinder volume attached for etcd's data; empty for none.
+    #[serde(default)]
+    pub etcd_volume_id: String,
     /// Verify Magnum's and Heat's TLS certificates (`[drivers] verify_ca`).
     #[serde(default = "yes")]
     pub verify: bool,
@@ -72,6 +77,60 @@ pub struct Plan {
     pub generation: i64,
     /// What to do, in order.
     pub steps: Vec<PlanStep>,
+    /// What to look at between plans; none where another node does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub health: Option<HealthCheck>,
+}
+
+/// What a node looks at between plans, and reports as [`Report::health`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "check", rename_all = "snake_case")]
+pub enum HealthCheck {
+    /// Kubernetes: whether the API says `ok`, and which nodes are Ready.
+    Kubernetes {
+        /// How to speak to the API.
+        kubectl: Kubectl,
+        /// Seconds between two looks.
+        every: u32,
+        /// Paths of the authorities' certificates, whose end is told in time.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        authorities: Vec<String>,
+    },
+}
+
+/// How a node speaks to the Kubernetes API.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Kubectl {
+    /// Path of `kubectl`.
+    pub program: String,
+    /// Path of the kubeconfig.
+    pub kubeconfig: String,
+}
+
+/// How a node speaks to etcd.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Etcdctl {
+    /// Path or name of `etcdctl`.
+    pub program: String,
+    /// Client URLs, separated by commas.
+    pub endpoints: String,
+    /// Path of the authority's certificate.
+    pub ca: String,
+    /// Path of the client certificate.
+    pub certificate: String,
+    /// Path of its key.
+    pub key: String,
+}
+
+/// What is wanted of a Kubernetes node beyond its kubelet: only what Magnum gave is ever taken away again.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodeMarks {
+    /// Labels.
+    #[serde(default)]
+    pub labels: BTreeMap<String, String>,
+    /// Taints as kubectl writes them: `key=value:Effect` or `key:Effect`.
+    #[serde(default)]
+    pub taints: Vec<String>,
 }
 
 /// One step of a plan.
@@ -81,6 +140,10 @@ pub struct PlanStep {
     pub name: String,
     /// Seconds that it may take, repetitions included.
     pub timeout: u32,
+    /// The plan goes on when this step does not succeed in its time; the first such error of a plan is in this step's
+    /// report and in all later ones of the plan, beside their results.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub optional: bool,
     /// What to do.
     #[serde(flatten)]
     pub action: Action,
@@ -106,19 +169,158 @@ pub enum Action {
     },
     /// Programs that must be there; missing ones are installed from the distribution's packages.
     Packages {
-        /// Program that must be found in the path → package that brings it.
+        /// Program that must be found in the path, or at its absolute path → package that brings it.
         programs: BTreeMap<String, String>,
     },
-    /// A systemd unit that is enabled and running with its present files; restarted when a file of an earlier
-    /// step of this plan changed.
+    /// A systemd unit that is enabled and running with its present files; restarted when one of the files that it
+    /// watches is another than at its last start, or, where it names none, when any earlier step changed a file.
     Unit {
         /// Unit name, e.g. `docker.service`. `unit` on the wire, where `name` is the step's.
         #[serde(rename = "unit")]
         name: String,
+        /// Absolute paths of the files that it runs with.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        watches: Vec<String>,
+    },
+    /// A file that must not be there.
+    NoFile {
+        /// Absolute path.
+        path: String,
+    },
+    /// A program of one release at a path of its own. What is there already is left alone: the path names the release.
+    Program {
+        /// Absolute path, the release being part of it.
+        path: String,
+        /// Where an image may bring it, tried in order; the first that is of the release is linked to the path.
+        #[serde(default)]
+        candidates: Vec<String>,
+        /// What a candidate must say when it is asked with `--version`; empty where the candidate's path is enough.
+        #[serde(default)]
+        says: String,
+        /// Where an image may bring it at a path that names the release, so that it is not asked; tried first.
+        #[serde(default)]
+        named: Vec<String>,
+        /// Where to fetch it when no candidate will do; empty: the image must bring it.
+        #[serde(default)]
+        url: String,
+        /// SHA-256 (hex) of what is fetched, and of a candidate where it is given. A URL needs one.
+        #[serde(default)]
+        sha256: String,
+    },
+    /// The files of a compressed tar archive below a directory, unpacked once per digest.
+    Archive {
+        /// Where to fetch it.
+        url: String,
+        /// SHA-256 (hex).
+        sha256: String,
+        /// Absolute path of the directory.
+        directory: String,
+    },
+    /// A key of the node's own and a certificate for it, which the server signs with the names that this identity has
+    /// (`POST {magnum_url}/nodes/certificates`). Made anew when the revision changes or a third of its life is left.
+    Certificate {
+        /// Which of the node's identities, e.g. `kube-apiserver`.
+        identity: String,
+        /// Path of the key (mode 600).
+        key: String,
+        /// Path of the certificate (mode 644).
+        certificate: String,
+        /// Changes with the authority that signs and with the names.
+        revision: String,
+    },
+    /// Container images from archives that the machine's image brings: every `*.tar` of a directory, each once.
+    Images {
+        /// Absolute path of the directory; none there is no error.
+        directory: String,
+    },
+    /// Waits until the local member of etcd serves, and reports the members as fact `etcd_members`:
+    /// `name=peer URL` in the order of the names, separated by commas.
+    EtcdReady {
+        /// How to speak to it.
+        etcdctl: Etcdctl,
+    },
+    /// On a member of etcd: takes members out, then adds at most one, and reports the members as [`Action::EtcdReady`].
+    EtcdMembers {
+        /// How to speak to it.
+        etcdctl: Etcdctl,
+        /// Name and peer URL of the member to add. It is only added once all the others serve.
+        #[serde(default)]
+        add: Option<(String, String)>,
+        /// Names of the members to take out.
+        #[serde(default)]
+        remove: Vec<String>,
+    },
+    /// Applies manifests to the Kubernetes API, server-side, when they are others than last time under this name, and
+    /// reports fact `addon.SET`: `on`, or `off` when there were none.
+    KubeApply {
+        /// How to speak to the API.
+        kubectl: Kubectl,
+        /// Name that the node remembers them under.
+        set: String,
+        /// YAML documents.
+        manifest: Text,
+        /// By the client instead, where the API server cannot.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        client_side: bool,
+        /// Objects (`kind/name`, with `-n namespace` before where they have one) to be deleted, absent ones ignored.
+        #[serde(default)]
+        absent: Vec<Vec<String>>,
+    },
+    /// Waits until the API calls this node Ready.
+    KubeReady {
+        /// How to speak to the API.
+        kubectl: Kubectl,
+        /// The node's name there.
+        node: String,
+        /// The kubelet's unit: what the API says must be the word of a kubelet that has started since this program last
+        /// started it. Until that one has spoken, the API repeats what the one before it said. Empty: any word will do.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        kubelet: String,
+    },
+    /// On a master: gives nodes labels and taints, and takes back those given before.
+    KubeMarks {
+        /// How to speak to the API.
+        kubectl: Kubectl,
+        /// By node name. A node that the API does not know yet is passed over.
+        nodes: BTreeMap<String, NodeMarks>,
+    },
+    /// On a master: empties nodes, and gives work again to those that were emptied and now stay.
+    KubeDrain {
+        /// How to speak to the API.
+        kubectl: Kubectl,
+        /// To be emptied.
+        nodes: Vec<String>,
+        /// Neither emptied nor given work again.
+        #[serde(default)]
+        untouched: Vec<String>,
+    },
+    /// On a master: deletes the objects of nodes that are gone.
+    KubeForget {
+        /// How to speak to the API.
+        kubectl: Kubectl,
+        /// Their names.
+        nodes: Vec<String>,
+    },
+    /// Writes a CNI configuration with the range that the controllers gave this node, and reports that range as fact
+    /// `pod_cidr.NODE`.
+    PodNetwork {
+        /// How to speak to the API.
+        kubectl: Kubectl,
+        /// The node's name there.
+        node: String,
+        /// Path of the configuration.
+        path: String,
+        /// Its content, with `__POD_CIDR__` where the range belongs.
+        content: String,
+    },
+    /// Reports the engine's and the container runtime's versions as facts `kube_version` and `container_version`.
+    KubeVersion {
+        /// Path of the kubelet.
+        kubelet: String,
     },
     /// A file system on a block device, mounted. The device is found by the Cinder volume's id.
     Volume {
-        /// The Cinder volume's id; empty means [`Bootstrap::volume_id`].
+        /// The Cinder volume's id; empty means [`Bootstrap::volume_id`], and `etcd` [`Bootstrap::etcd_volume_id`].
         #[serde(default)]
         volume_id: String,
         /// Where to mount it.
@@ -190,6 +392,27 @@ pub struct Report {
     /// What the step found out. Values may be secret.
     #[serde(default)]
     pub facts: BTreeMap<String, Text>,
+    /// What a [`HealthCheck`] found: thing → `ok`, `True` or what is wrong with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub health: Option<BTreeMap<String, String>>,
+}
+
+/// `POST {magnum_url}/nodes/certificates`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IdentityRequest {
+    /// Which of the node's identities.
+    pub identity: String,
+    /// PEM certificate request; only its public key is used.
+    pub csr: String,
+}
+
+/// The answer (201).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IdentityResponse {
+    /// PEM.
+    pub certificate: String,
+    /// Its last moment.
+    pub not_after: jiff::Timestamp,
 }
 
 /// How a step ended.

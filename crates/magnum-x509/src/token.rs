@@ -3,7 +3,7 @@
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::{digest, rand};
 use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use secrecy::SecretString;
 use zeroize::Zeroizing;
 
@@ -29,6 +29,16 @@ pub fn random_token() -> Result<SecretString, Error> {
     let mut bytes = Zeroizing::new([0u8; 32]);
     rand::fill(bytes.as_mut_slice()).map_err(Error::crypto("draw random bytes"))?;
     Ok(SecretString::from(URL_SAFE_NO_PAD.encode(bytes.as_slice())))
+}
+
+/// A new key of 32 random bytes, in base64 with padding, as programs that are given keys in files read it.
+///
+/// # Errors
+/// Only if the system has no randomness.
+pub fn random_bytes32() -> Result<SecretString, Error> {
+    let mut bytes = Zeroizing::new([0u8; 32]);
+    rand::fill(bytes.as_mut_slice()).map_err(Error::crypto("draw random bytes"))?;
+    Ok(SecretString::from(STANDARD.encode(bytes.as_slice())))
 }
 
 pub(crate) fn hex(bytes: &[u8]) -> String {
@@ -58,6 +68,13 @@ mod tests {
         assert!(!secret_matches(&stored, "another"));
         assert!(!secret_matches(&stored, &stored));
         assert!(!secret_matches("", ""));
+    }
+
+    #[test]
+    fn keys_are_of_32_bytes_and_never_the_same() {
+        let (one, two) = (random_bytes32().unwrap(), random_bytes32().unwrap());
+        assert_ne!(one.expose_secret(), two.expose_secret());
+        assert_eq!(STANDARD.decode(one.expose_secret()).unwrap().len(), 32);
     }
 
     #[test]

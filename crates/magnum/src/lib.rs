@@ -3,6 +3,7 @@
 
 pub mod arguments;
 pub mod cloud;
+pub mod drivers;
 pub mod logging;
 pub mod messaging;
 pub mod process;

@@ -2,6 +2,7 @@
 //! answers over HTTP and ends on SIGTERM. Nothing but loopback and a temporary directory is touched.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+use magnum_testing::certificates;
 use std::{
     fs,
     io::{Read, Write},
@@ -337,6 +338,62 @@ fn the_api_starts_without_its_cloud_answers_and_ends_on_sigterm() {
     assert_eq!(code, Some(0), "{log}");
     assert_names(&log, &["serving HTTP", "SIGTERM: stopping", "stopped serving"]);
     assert!(!log.contains(PASSWORD), "a secret was logged: {log}");
+}
+
+/// The configuration of an old controller starts both programs as it is: a second file overrides only what names another
+/// machine (addresses, database, logs), and the key that the two lesser certificate stores need here. Neither Keystone nor
+/// RabbitMQ answers.
+#[test]
+fn files_of_pike_zed_and_22_start_both_programs() {
+    for name in ["pike.conf", "zed.conf", "v22.conf"] {
+        let (place, port) = (Place::new(), free_port());
+        if !certificates::make(place.0.path()).unwrap() {
+            return;
+        }
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../magnum-config/tests/data").join(name);
+        let mut text = fs::read_to_string(file).unwrap();
+        let ca = place.path("ca.pem");
+        for path in ["/etc/ssl/certs/cloud.pem", "/etc/ssl/ca.pem", "/etc/ssl/rabbit.pem"] {
+            text = text.replace(path, ca.to_str().unwrap());
+        }
+        let file = place.write(name, 0o600, &text);
+        let key = place.write("key", 0o600, "0123456789abcdef0123456789abcdef");
+        let here = place.write(
+            "here.conf",
+            0o600,
+            &format!(
+                "[DEFAULT]\nlog_dir =\nlog_file =\n[api]\nhost = 127.0.0.1\nport = {port}\n{}[secrets]\nkey_file = {}\n",
+                place.database(),
+                key.display()
+            ),
+        );
+        let files = ["--config-file", file.to_str().unwrap(), "--config-file", here.to_str().unwrap()];
+        succeeded(&place.run(MANAGE, &[&files[..], &["upgrade"]].concat()));
+        let starts = |program: &str, ready: &dyn Fn(&str) -> bool| {
+            let log = place.path("log");
+            let mut command = place.command(program);
+            command.args(files);
+            let mut running = Running::start(command, &log);
+            running.until(&log, || ready(&fs::read_to_string(&log).unwrap()));
+            assert_eq!(running.terminate(), Some(0), "{name}: {}", fs::read_to_string(&log).unwrap());
+            let said = fs::read_to_string(&log).unwrap();
+            for unwanted in ["unknown option", "panicked", "legacy pass", "domain-secret", "s3cret"] {
+                assert!(!said.contains(unwanted), "{name}: {unwanted:?} in {said}");
+            }
+            said
+        };
+        let api = starts(API, &|_| TcpStream::connect(("127.0.0.1", port)).is_ok());
+        let conductor = starts(CONDUCTOR, &|said| said.contains("the conductor works"));
+        // The files ask for so many `workers`; Pike's for two of the conductor.
+        for (program, said, workers) in
+            [("pike.conf", &api, 4), ("pike.conf", &conductor, 2), ("zed.conf", &api, 8)]
+        {
+            // The second is a line of `use_json`.
+            let told = [format!("threads={workers}\n"), format!("\"threads\":{workers}")];
+            let heeded = told.iter().any(|words| said.contains(words));
+            assert!(program != name || heeded, "{name}: not {workers} threads: {said}");
+        }
+    }
 }
 
 #[test]

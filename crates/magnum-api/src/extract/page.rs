@@ -30,6 +30,9 @@ impl Arguments {
 /// The names of paging arguments.
 pub const PAGING: &[&str] = &["limit", "marker", "sort_key", "sort_dir"];
 
+/// The names of the paging arguments of a list that has one order.
+pub const POSITION: &[&str] = &["limit", "marker"];
+
 /// Which part of a list, in which order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Page<M = Uuid> {
@@ -57,6 +60,11 @@ impl Marker for Uuid {
 
 impl Marker for i64 {
     const WORDS: &'static str = "an integer";
+}
+
+/// Servers are named by whatever the compute service names them by.
+impl Marker for String {
+    const WORDS: &'static str = "a server's id";
 }
 
 impl<M> From<Page<M>> for magnum_db::Page<M> {
@@ -112,7 +120,7 @@ impl<M: Marker> Page<M> {
 
     /// The address of the next page, when this one is full (`count` items, the last of them `last`).
     pub fn next(&self, collection_url: &str, count: usize, last: Option<M>) -> Option<String> {
-        let last = last.filter(|_| i64::try_from(count).is_ok_and(|count| count == self.limit))?;
+        let last = self.full(count, last)?;
         let direction = if self.descending { "desc" } else { "asc" };
         let sort_key: String = url::form_urlencoded::byte_serialize(self.sort_key.as_bytes()).collect();
         let mut next = format!(
@@ -124,6 +132,18 @@ impl<M: Marker> Page<M> {
             next.push_str(&format!("&{name}={value}"));
         }
         Some(next)
+    }
+
+    /// [`Page::next`] of a list that has one order.
+    pub fn next_position(&self, collection_url: &str, count: usize, last: Option<M>) -> Option<String> {
+        let marker = self.full(count, last)?.to_string();
+        let marker: String = url::form_urlencoded::byte_serialize(marker.as_bytes()).collect();
+        Some(format!("{collection_url}?limit={}&marker={marker}", self.limit))
+    }
+
+    /// The last of `count` items, when that many fill the page.
+    fn full(&self, count: usize, last: Option<M>) -> Option<M> {
+        last.filter(|_| i64::try_from(count).is_ok_and(|count| count == self.limit))
     }
 }
 

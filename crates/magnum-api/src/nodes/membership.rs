@@ -35,8 +35,10 @@ pub struct Member {
     pub address: String,
     /// Its floating address.
     pub public_address: Option<String>,
-    /// Addresses under which clients reach the engine through this master, beyond its own.
-    pub api_addresses: Vec<String>,
+    /// The load balancer's address for clients, if this is a master behind one.
+    pub api_address: Option<String>,
+    /// The load balancer's address in the cluster's network.
+    pub api_private_address: Option<String>,
 }
 
 /// Answers whether a server belongs to a cluster.
@@ -140,11 +142,14 @@ impl StackMembership {
         let Some(address) = ports.iter().flat_map(|port| &port.fixed_ips).next() else { return Ok(None) };
         let ids: Vec<String> = ports.iter().map(|port| port.id.clone()).collect();
         let floating = neutron.floating_ips_of_ports(&ids).await?;
-        let mut api_addresses = Vec::new();
+        let (mut api_address, mut api_private_address) = (None, None);
         if group.role == Role::Master && cluster.cluster.master_lb_enabled {
             let shown = heat.stack_get(&stack, true).await?;
-            let output = shown.as_ref().and_then(|stack| stack.output("api_address")?.as_str());
-            api_addresses.extend(output.filter(|address| !address.is_empty()).map(str::to_owned));
+            let output = |name: &str| {
+                let address = shown.as_ref().and_then(|stack| stack.output(name)?.as_str());
+                address.filter(|address| !address.is_empty()).map(str::to_owned)
+            };
+            (api_address, api_private_address) = (output("api_address"), output("api_private_address"));
         }
         Ok(Some(Member {
             role: group.role,
@@ -153,7 +158,8 @@ impl StackMembership {
             name: server.name,
             address: address.ip_address.clone(),
             public_address: floating.first().map(|ip| ip.floating_ip_address.clone()),
-            api_addresses,
+            api_address,
+            api_private_address,
         }))
     }
 }

@@ -3,10 +3,13 @@
 //! cluster's stack; from then on each node has a token of its own, which is kept only as a hash.
 
 pub mod caller;
+pub mod certificates;
 pub mod facts;
+pub mod health;
 pub mod held;
 pub mod membership;
 pub mod plan;
 pub mod program;
 pub mod register;
 pub mod report;
+pub mod seen;

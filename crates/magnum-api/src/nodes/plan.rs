@@ -4,9 +4,8 @@
 use crate::{
     error::Answer,
     extract::page::Arguments,
-    nodes::{caller::Node, facts, held::Woken},
+    nodes::{caller::Node, held::Woken, seen::Seen},
     state::AppState,
-    v1::certificates::authority,
 };
 use axum::{
     Json,
@@ -15,7 +14,6 @@ use axum::{
 };
 use http::StatusCode;
 use magnum_db::NodeReport;
-use magnum_drivers::PlanInputs;
 use magnum_types::{ClusterHandle, NodeRegistration, ServiceError, plan::Plan};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -64,17 +62,8 @@ async fn plan(
     node: &NodeRegistration,
     handle: &ClusterHandle,
 ) -> Result<Option<Plan>, ServiceError> {
-    let view = state.store.cluster_by_id(node.cluster).await?;
-    let (Some(template), Some(reference)) = (&view.template, view.cluster.ca_cert_ref.as_deref()) else {
-        return Ok(None);
-    };
-    let driver = state.registry.of_template(template)?;
-    let nodes = state.store.nodes_of(node.cluster).await?;
-    let Some(node) = nodes.iter().find(|other| other.instance_id == node.instance_id) else {
-        return Ok(None);
-    };
-    let ca = authority::certificate(state, reference).await?;
-    let facts = facts::open(state, node.cluster, handle.facts.as_deref())?;
-    let inputs = PlanInputs { cluster: &view.cluster, template, node, nodes: &nodes, facts: &facts, ca: &ca };
-    Ok(driver.plan(&inputs).map(|steps| Plan { generation: handle.plan_generation, steps }))
+    let Some(seen) = Seen::read(state, node, handle).await? else { return Ok(None) };
+    let Some(inputs) = seen.inputs(&node.instance_id) else { return Ok(None) };
+    let plan = seen.driver.plan(&inputs);
+    Ok(plan.map(|plan| Plan { generation: handle.plan_generation, steps: plan.steps, health: plan.health }))
 }

@@ -7,6 +7,7 @@ use crate::{
     error::Answer,
     nodes::{
         caller::NodeBody,
+        facts,
         membership::{Member, MemberStack},
     },
     state::AppState,
@@ -20,13 +21,18 @@ use axum::{
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use http::StatusCode;
 use magnum_db::ClusterView;
+use magnum_drivers::{
+    Driver, ReleaseInputs,
+    driver::{API_ADDRESS, API_PRIVATE_ADDRESS},
+};
 use magnum_types::{
-    ClusterHandle, ClusterId, Coe, NodeGroup, NodeGroupHandle, NodeRegistration, Role, ServiceError,
-    plan::{RegisterRequest, RegisterResponse},
+    ClusterHandle, ClusterId, NodeGroup, NodeGroupHandle, NodeGroupId, NodeRegistration, Role, ServiceError,
+    plan::{RegisterRequest, RegisterResponse, Text},
     registration::NodeState,
 };
 use magnum_x509::{CertificateAuthority, CertificateRequest, Profile, San, token};
 use secrecy::{ExposeSecret, SecretString};
+use std::sync::Arc;
 use zeroize::Zeroizing;
 
 /// `POST /v1/nodes/register`
@@ -36,36 +42,59 @@ pub async fn register(State(state): State<AppState>, NodeBody(request): NodeBody
     let reference = authority::reference(&cluster.cluster, None)?;
     let ca = authority::certificate(&state, reference).await?.to_string();
     let known = state.store.nodes_of(cluster.cluster.uuid).await?;
-    if let Some(node) = known.into_iter().find(|node| node.instance_id == request.instance_id) {
+    let known = known.into_iter().find(|node| node.instance_id == request.instance_id);
+    let anew = known.as_ref().is_some_and(|node| is_made_anew(node, &public_key));
+    if let Some(node) = known.as_ref().filter(|_| !anew) {
+        if node.state == NodeState::Rebuilding {
+            // It still speaks of itself as it was: its server has not been made anew yet.
+            return Err(ServiceError::conflict("This server is about to be made anew. Try again.").into());
+        }
         if !certifies(&node.certificate, &public_key) {
             return Err(
                 ServiceError::forbidden("This server has registered already, with another key").into()
             );
         }
         let instance = request.instance_id;
+        let (certificate, name) = (node.certificate.clone(), node.name.clone());
         let token =
             authority::with_key(&state, reference, move |ca| bearer(ca, &instance, &public_key)).await?;
+        let hash = token::sha256_hex(token.as_bytes());
+        if hash != node.token_hash {
+            // The authority that it is computed from was rotated, or the node was awaited.
+            state.store.node_set_token(&node.instance_id, &hash).await?;
+        }
         tracing::info!(cluster = %cluster.cluster.uuid, node = %node.name, "node registered again");
-        return Ok(answer(RegisterResponse { token, certificate: node.certificate, ca, name: node.name }));
+        return Ok(answer(RegisterResponse { token, certificate, ca, name }));
     }
 
     let stack = stack_of(&cluster, &handle, group.as_ref())?;
     let member = member(&state, &cluster, &handle, &stack, &request.instance_id).await?;
     let group = match group {
-        Some(group) => group.nodegroup,
-        None => default_group(&cluster, member.role)?.uuid,
+        Some(group) => group_of(&cluster, group.nodegroup)?,
+        None => default_group(&cluster, member.role)?,
     };
-    let (profile, instance, csr) = (profile(&cluster, &member), request.instance_id.clone(), request.csr);
+    let driver = driver(&state, &cluster)?;
+    let wanted_release = driver.release(&ReleaseInputs { cluster: &cluster.cluster, group });
+    let subject = driver.node_subject(&member.name);
+    let instance_id = request.instance_id;
+    let (profile, instance, csr) = (profile(&cluster, &member, subject), instance_id.clone(), request.csr);
     let (now, days) = (state.clock.now(), state.settings.certificate_days);
     let issued = authority::with_key(&state, reference, move |ca| {
         let csr = CertificateRequest::from_pem(&csr)?;
         Ok((ca.sign(&csr, &profile, now, days)?, bearer(ca, &instance, &public_key)?))
     });
     let (certificate, token) = issued.await?;
+    if anew {
+        let hash = token::sha256_hex(token.as_bytes());
+        state.store.node_register_again(&instance_id, &certificate, &hash).await?;
+        taken_in(&state, &cluster, &handle, driver.as_ref(), member.role).await?;
+        tracing::info!(cluster = %cluster.cluster.uuid, node = %member.name, "node registered, its server made anew");
+        return Ok(answer(RegisterResponse { token, certificate, ca, name: member.name }));
+    }
     let registration = NodeRegistration {
-        instance_id: request.instance_id,
+        instance_id,
         cluster: cluster.cluster.uuid,
-        nodegroup: group,
+        nodegroup: group.uuid,
         role: member.role,
         primary: member.primary,
         name: member.name.clone(),
@@ -74,15 +103,48 @@ pub async fn register(State(state): State<AppState>, NodeBody(request): NodeBody
         certificate: certificate.clone(),
         token_hash: token::sha256_hex(token.as_bytes()),
         state: NodeState::Registered,
+        wanted_release,
+        wanted_image: None,
         generation: 0,
         step: None,
         error: None,
+        moved: None,
         last_seen: None,
         created_at: None,
     };
+    let known = [(API_ADDRESS, &member.api_address), (API_PRIVATE_ADDRESS, &member.api_private_address)];
+    let known =
+        known.into_iter().filter_map(|(fact, address)| Some((fact.to_owned(), Text(address.clone()?))));
+    facts::add(&state, cluster.cluster.uuid, known.collect()).await?;
     state.store.node_register(registration).await?;
+    taken_in(&state, &cluster, &handle, driver.as_ref(), member.role).await?;
     tracing::info!(cluster = %cluster.cluster.uuid, node = %member.name, "node registered");
     Ok(answer(RegisterResponse { token, certificate, ca, name: member.name }))
+}
+
+/// Others learn that the node is there: those that wait until the masters are all there, and, where the cluster lives
+/// already, the master that takes another one in.
+async fn taken_in(
+    state: &AppState,
+    cluster: &ClusterView,
+    handle: &ClusterHandle,
+    driver: &dyn Driver,
+    role: Role,
+) -> Result<(), ServiceError> {
+    let uuid = cluster.cluster.uuid;
+    if role == Role::Master && driver.takes_in_masters() {
+        let facts = facts::open(state, uuid, handle.facts.as_deref())?;
+        if driver.facts_wanted().iter().all(|wanted| facts.contains_key(*wanted)) {
+            state.store.plan_raise(uuid).await?;
+        }
+    }
+    state.held.news();
+    Ok(())
+}
+
+/// Whether this is the first word of a server that was made anew: it is awaited, and has a key that it never had.
+fn is_made_anew(node: &NodeRegistration, public_key: &[u8]) -> bool {
+    node.is_awaited() && !certifies(&node.certificate, public_key)
 }
 
 fn answer(body: RegisterResponse) -> Response {
@@ -140,8 +202,7 @@ fn stack_of(
     let Some(group) = group else {
         return Ok(MemberStack { id: cluster.cluster.stack_id.clone(), name: handle.stack_name.clone() });
     };
-    let row = cluster.nodegroups.iter().find(|row| row.uuid == group.nodegroup);
-    let row = row.ok_or_else(|| ServiceError::forbidden("The node group of this join secret is gone"))?;
+    let row = group_of(cluster, group.nodegroup)?;
     Ok(MemberStack { id: row.stack_id.clone(), name: group.stack_name.clone() })
 }
 
@@ -181,6 +242,19 @@ async fn member(
     }
 }
 
+fn group_of(cluster: &ClusterView, group: NodeGroupId) -> Result<&NodeGroup, ServiceError> {
+    let row = cluster.nodegroups.iter().find(|row| row.uuid == group);
+    row.ok_or_else(|| ServiceError::forbidden("The node group of this join secret is gone"))
+}
+
+fn driver(state: &AppState, cluster: &ClusterView) -> Result<Arc<dyn Driver>, ServiceError> {
+    let template = cluster
+        .template
+        .as_ref()
+        .ok_or_else(|| ServiceError::conflict(format!("Cluster {} has no template", cluster.cluster.uuid)))?;
+    Ok(state.registry.of_template(template)?)
+}
+
 fn default_group(cluster: &ClusterView, role: Role) -> Result<&NodeGroup, ServiceError> {
     let mut groups = cluster.nodegroups.iter().filter(|group| group.kind() == role && group.is_default);
     groups.next().ok_or_else(|| {
@@ -189,16 +263,11 @@ fn default_group(cluster: &ClusterView, role: Role) -> Result<&NodeGroup, Servic
 }
 
 /// The node's names: its own, its addresses, and for masters those under which clients reach the engine.
-fn profile(cluster: &ClusterView, member: &Member) -> Profile {
-    let organisation = match cluster.template.as_ref().map(|template| template.coe) {
-        Some(Coe::Swarm | Coe::SwarmMode) | None => "swarm",
-        Some(Coe::Kubernetes) => "system:nodes",
-        Some(Coe::Mesos) => "mesos",
-    };
+fn profile(cluster: &ClusterView, member: &Member, (common_name, organisation): (String, String)) -> Profile {
     let mut addresses = vec!["127.0.0.1".to_owned(), member.address.clone()];
     addresses.extend(member.public_address.clone());
     if member.role == Role::Master {
-        addresses.extend(member.api_addresses.iter().cloned());
+        addresses.extend(member.api_address.iter().chain(&member.api_private_address).cloned());
         addresses.extend(cluster.cluster.api_address.as_deref().and_then(host_of));
     }
     let mut sans = vec![San::Dns(member.name.clone()), San::Dns("localhost".to_owned())];
@@ -208,7 +277,7 @@ fn profile(cluster: &ClusterView, member: &Member) -> Profile {
             sans.push(san);
         }
     }
-    Profile::Node { common_name: member.name.clone(), organisation: Some(organisation.to_owned()), sans }
+    Profile::Node { common_name, organisation: Some(organisation), sans }
 }
 
 /// The host of a URL such as `tcp://10.0.0.3:2376`.

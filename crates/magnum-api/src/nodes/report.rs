@@ -5,7 +5,7 @@ use crate::{
     error::Answer,
     nodes::{
         caller::{Node, NodeBody},
-        facts,
+        facts, health,
     },
     state::AppState,
     v1::clusters::accept::nudge,
@@ -26,6 +26,8 @@ const MAX_STEP: usize = 255;
 /// Most facts in one report, and the longest of them.
 const MAX_FACTS: usize = 64;
 const MAX_FACT: usize = 4096;
+/// Most things whose health one report tells: two for each node of a large cluster.
+const MAX_HEALTH: usize = 2048;
 
 /// `POST /v1/nodes/report`
 pub async fn report(
@@ -33,6 +35,15 @@ pub async fn report(
     Node(node): Node,
     NodeBody(report): NodeBody<Report>,
 ) -> Answer {
+    let words = report.health.iter().flatten();
+    if report.health.as_ref().is_some_and(|health| health.len() > MAX_HEALTH)
+        || words.into_iter().any(|(thing, word)| thing.len() > MAX_STEP || word.len() > MAX_ERROR)
+    {
+        return Err(ServiceError::invalid(format!(
+            "Invalid value for health: at most {MAX_HEALTH} things with words of at most {MAX_ERROR} bytes"
+        ))
+        .into());
+    }
     if report.facts.len() > MAX_FACTS || report.facts.values().any(|fact| fact.0.len() > MAX_FACT) {
         return Err(ServiceError::invalid(format!(
             "Invalid value for facts: at most {MAX_FACTS} facts of at most {MAX_FACT} bytes"
@@ -54,6 +65,9 @@ pub async fn report(
             error = error.as_deref().unwrap_or("-"),
             "a step of a node's plan failed"
         );
+    }
+    if let Some(health) = &report.health {
+        health::record(&state, &node, health).await?;
     }
     let has_facts = !report.facts.is_empty();
     facts::add(&state, node.cluster, report.facts).await?;

@@ -16,6 +16,10 @@ use serde_json::{Map, Value, json};
 
 pub use schemas::{Noun, fields};
 
+/// The operations that tell what has no effect of what was asked.
+const WARN: &[&str] =
+    &["clustertemplate_create", "clustertemplate_update", "cluster_create", "nodegroup_create"];
+
 /// `GET /v1/openapi.json`
 pub async fn show() -> Json<Value> {
     Json(document())
@@ -116,6 +120,11 @@ fn responses(described: &Operation) -> Value {
     let mut success = json!({"description": "Done, or accepted"});
     if let (Some(schema), Value::Object(success)) = (described.answer.schema(), &mut success) {
         success.insert("content".to_owned(), json!({"application/json": {"schema": schema}}));
+    }
+    if let (true, Value::Object(success)) = (WARN.contains(&described.id), &mut success) {
+        let text = "What has no effect, or will fail, of what was asked; code 299, a list";
+        let header = json!({"description": text, "schema": {"type": "string"}});
+        success.insert("headers".to_owned(), json!({"Warning": header}));
     }
     let errors = json!({"$ref": "#/components/schemas/Errors"});
     json!({

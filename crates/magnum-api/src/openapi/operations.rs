@@ -60,6 +60,7 @@ pub(super) fn operation(method: &Method, path: &str) -> Option<&'static Operatio
 }
 
 const PAGING: &[&str] = &["limit", "marker", "sort_key", "sort_dir"];
+const POSITION: &[&str] = &["limit", "marker"];
 const CLUSTERS: &[&str] = &["limit", "marker", "sort_key", "sort_dir", "project_id", "status", "name"];
 const TEMPLATES: &[&str] = &["limit", "marker", "sort_key", "sort_dir", "project_id", "name"];
 const NODEGROUPS: &[&str] = &["limit", "marker", "sort_key", "sort_dir", "role"];
@@ -77,8 +78,8 @@ macro_rules! operations {
 #[rustfmt::skip]
 mod table {
     use super::{Body::{None as Nothing, Object, One, Page, Patch}, *};
-    use Noun::{Accepted, Certificate, CertificateRequest, Cluster, ClusterCreate, ClusterSummary, Federation, NodeGroup,
-               NodeGroupSummary, Quota, Resize, Service, Stats, Template, Upgrade};
+    use Noun::{Accepted, Certificate, CertificateRequest, Cluster, ClusterCreate, ClusterNode, ClusterOperation, ClusterSummary,
+               Federation, NodeGroup, NodeGroupSummary, Quota, Resize, Service, Stats, Template, Upgrade};
 
     operations! {
         GET "/healthcheck" healthcheck, "OK while the service is to be used", None, &[], Nothing => 200 Nothing;
@@ -99,6 +100,10 @@ mod table {
         DELETE "/v1/clusters/{cluster}" cluster_delete, "Accepts the end of a cluster, whatever its state", None, &[], Nothing => 204 Nothing;
         POST "/v1/clusters/{cluster}/actions/resize" cluster_resize, "Gives a node group another size", Some(7), &[], One(Resize) => 202 One(Accepted);
         POST "/v1/clusters/{cluster}/actions/upgrade" cluster_upgrade, "Brings a cluster to another template, where its driver can", Some(8), &[], One(Upgrade) => 202 One(Accepted);
+        DELETE "/v1/clusters/{cluster}/actions/upgrade" upgrade_stop, "Stops the upgrade that is going on where it stands; an addition", None, &[], Nothing => 202 One(Accepted);
+        GET "/v1/clusters/{cluster}/operations" operations_list, "What was asked of a cluster and how it went, step by step, the newest first", None, POSITION, Nothing => 200 Page("operations", ClusterOperation);
+        GET "/v1/clusters/{cluster}/operations/{operation}" operation_show, "One operation, by UUID", None, &[], Nothing => 200 One(ClusterOperation);
+        GET "/v1/clusters/{cluster}/nodes" nodes_list, "A cluster's nodes as they reported themselves, the newest first", None, POSITION, Nothing => 200 Page("nodes", ClusterNode);
         GET "/v1/clusters/{cluster}/nodegroups" nodegroups_list, "A cluster's node groups in short", Some(9), NODEGROUPS, Nothing => 200 Page("nodegroups", NodeGroupSummary);
         POST "/v1/clusters/{cluster}/nodegroups" nodegroup_create, "Accepts a further group of workers", Some(9), &[], One(NodeGroup) => 202 One(NodeGroup);
         GET "/v1/clusters/{cluster}/nodegroups/{nodegroup}" nodegroup_show, "One node group, by UUID or name", Some(9), &[], Nothing => 200 One(NodeGroup);
@@ -124,6 +129,7 @@ mod table {
         POST "/v1/nodes/register" node_register, "A node makes itself known by its group's join secret", None, &[], Object => 201 Object;
         GET "/v1/nodes/plan" node_plan, "What a node is to do", None, &["after"], Nothing => 200 Object;
         POST "/v1/nodes/report" node_report, "What a node has done", None, &[], Object => 204 Nothing;
+        POST "/v1/nodes/certificates" node_certificate, "A certificate for one of a node's identities", None, &[], Object => 201 Object;
         GET "/v1/nodes/program/{sha256}" node_program, "The node program", None, &[], Nothing => 200 Nothing;
     }
 

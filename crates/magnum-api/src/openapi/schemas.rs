@@ -12,10 +12,13 @@ pub enum Noun {
     CertificateRequest,
     Cluster,
     ClusterCreate,
+    ClusterNode,
+    ClusterOperation,
     ClusterSummary,
     Federation,
     NodeGroup,
     NodeGroupSummary,
+    OperationStep,
     Quota,
     Resize,
     Service,
@@ -32,10 +35,13 @@ const NOUNS: &[Noun] = &[
     CertificateRequest,
     Cluster,
     ClusterCreate,
+    ClusterNode,
+    ClusterOperation,
     ClusterSummary,
     Federation,
     NodeGroup,
     NodeGroupSummary,
+    OperationStep,
     Quota,
     Resize,
     Service,
@@ -59,6 +65,7 @@ enum Kind {
     Time,
     Links,
     Status,
+    Steps,
     Taints,
 }
 
@@ -81,6 +88,9 @@ impl Kind {
             Kind::Status => {
                 let words: Vec<&str> = Status::ALL.iter().map(|status| status.as_str()).collect();
                 json!({"type": "string", "enum": words})
+            }
+            Kind::Steps => {
+                json!({"type": "array", "items": {"$ref": "#/components/schemas/OperationStep"}})
             }
             Kind::Taints => json!({"type": ["array", "null"], "items": {
                 "type": "object",
@@ -106,10 +116,13 @@ impl Noun {
             CertificateRequest => "CertificateRequest",
             Cluster => "Cluster",
             ClusterCreate => "ClusterCreate",
+            ClusterNode => "ClusterNode",
+            ClusterOperation => "ClusterOperation",
             ClusterSummary => "ClusterSummary",
             Federation => "Federation",
             NodeGroup => "NodeGroup",
             NodeGroupSummary => "NodeGroupSummary",
+            OperationStep => "OperationStep",
             Quota => "Quota",
             Resize => "Resize",
             Service => "Service",
@@ -134,7 +147,7 @@ impl Noun {
 
     #[rustfmt::skip]
     fn fields(self) -> &'static [Field] {
-        use Kind::{Boolean, Integer, IntegerOrNull, Links, Map, MapOrNull, Status, Taints, Text, TextOrNull, Texts, Time, Uuid};
+        use Kind::{Boolean, Integer, IntegerOrNull, Links, Map, MapOrNull, Status, Steps, Taints, Text, TextOrNull, Texts, Time, Uuid};
         match self {
             Accepted => &[("uuid", Uuid)],
             Certificate => &[("cluster_uuid", Uuid), ("csr", Text), ("pem", Text), ("ca_cert_type", Text), ("links", Links)],
@@ -158,6 +171,17 @@ impl Noun {
                 ("merge_labels", Boolean), ("master_flavor_id", TextOrNull), ("flavor_id", TextOrNull),
                 ("fixed_network", TextOrNull), ("fixed_subnet", TextOrNull), ("floating_ip_enabled", Boolean),
                 ("master_lb_enabled", Boolean), ("create_timeout", IntegerOrNull), ("discovery_url", TextOrNull),
+            ],
+            ClusterNode => &[
+                ("instance_id", Text), ("name", Text), ("role", Text), ("is_first", Boolean), ("nodegroup_id", Uuid),
+                ("nodegroup", TextOrNull), ("address", Text), ("public_address", TextOrNull), ("state", Text),
+                ("step", TextOrNull), ("error", TextOrNull), ("version", TextOrNull), ("image_id", TextOrNull),
+                ("plan_generation", Integer), ("reported_at", Time), ("created_at", Time),
+            ],
+            ClusterOperation => &[
+                ("uuid", Uuid), ("cluster_id", Uuid), ("kind", Text), ("state", Text), ("status_reason", TextOrNull),
+                ("request_id", Text), ("user_id", Text), ("failures_in_a_row", Integer), ("steps", Steps),
+                ("created_at", Time), ("updated_at", Time), ("finished_at", Time), ("deadline", Time), ("links", Links),
             ],
             ClusterSummary => &[
                 ("uuid", Uuid), ("name", Text), ("cluster_template_id", Text), ("keypair", TextOrNull),
@@ -184,6 +208,10 @@ impl Noun {
                 ("uuid", Uuid), ("name", Text), ("flavor_id", TextOrNull), ("node_count", Integer), ("role", Text),
                 ("is_default", Boolean), ("image_id", TextOrNull), ("status", Status), ("stack_id", TextOrNull),
                 ("merge_labels", Boolean), ("min_node_count", Integer), ("max_node_count", IntegerOrNull),
+            ],
+            OperationStep => &[
+                ("name", Text), ("state", Text), ("tries", IntegerOrNull), ("error", TextOrNull), ("started_at", Time),
+                ("finished_at", Time),
             ],
             Quota => &[
                 ("id", Integer), ("project_id", Text), ("resource", Text), ("hard_limit", Integer), ("created_at", Time),

@@ -14,7 +14,7 @@ use magnum_api::{
     v1::certificates::authority,
 };
 use magnum_db::{ClusterView, DatabaseSettings, Store};
-use magnum_drivers::{Registry, RegistrySettings};
+use magnum_drivers::{Registry, RegistrySettings, kubernetes::KubernetesSettings};
 use magnum_messaging::MemoryBus;
 use magnum_openstack::{
     AuthMethod, AuthSettings, Cloud, CloudSettings, DomainRef, EndpointSettings, ProjectRef, Scope,
@@ -149,7 +149,13 @@ impl App {
             enforcer: Enforcer::new(policy).unwrap().0,
             validator: Arc::new(remote.token_validator(ValidatorSettings::default())),
             cloud: Arc::new(remote),
-            registry: Arc::new(Registry::new(&RegistrySettings::default())),
+            registry: Arc::new(Registry::new(&RegistrySettings {
+                kubernetes: KubernetesSettings {
+                    cluster_user_trust: api.cluster_user_trust,
+                    ..KubernetesSettings::default()
+                },
+                ..RegistrySettings::default()
+            })),
             secrets: secrets.clone(),
             authorities: authority::cache(),
             sealing: Arc::new(SealingKeys::new(SealingKey::from_bytes([7; 32]).unwrap())),
@@ -237,11 +243,23 @@ impl App {
 
     /// A cluster of the owner's, still being made; its UUID.
     pub async fn cluster(&self, name: &str) -> ClusterId {
-        let template = self.template(json!({})).await;
+        self.cluster_of(name, json!({})).await
+    }
+
+    async fn cluster_of(&self, name: &str, template: Value) -> ClusterId {
+        let template = self.template(template).await;
         let body = json!({"name": name, "cluster_template_id": template, "node_count": 2});
         let reply = self.post("/v1/clusters", body).await;
         assert_eq!(reply.status, 202, "{:?}", reply.body);
         reply.body["uuid"].as_str().unwrap().parse().unwrap()
+    }
+
+    /// Takes the cluster's live operation as a conductor does.
+    pub async fn claim(&self, cluster: ClusterId) -> Fence {
+        let store = &self.state.store;
+        let live = store.live_operation(cluster).await.unwrap().expect("a live operation");
+        let claim = store.claim(live.id, "test", Duration::from_secs(60)).await.unwrap().expect("claimable");
+        Fence { operation: live.id, epoch: claim.operation.epoch }
     }
 
     /// Ends the cluster's live operation with this status.
@@ -251,9 +269,7 @@ impl App {
 
     pub async fn finish(&self, cluster: ClusterId, patch: ClusterPatch) {
         let store = &self.state.store;
-        let live = store.live_operation(cluster).await.unwrap().expect("a live operation");
-        let claim = store.claim(live.id, "test", Duration::from_secs(60)).await.unwrap().expect("claimable");
-        let fence = Fence { operation: live.id, epoch: claim.operation.epoch };
+        let fence = self.claim(cluster).await;
         let status = patch.status;
         let mut changes = vec![Change::Cluster(cluster, Box::new(patch))];
         for group in store.cluster_by_id(cluster).await.unwrap().nodegroups {
@@ -269,18 +285,25 @@ impl App {
 
     /// A complete cluster with a CA, a join secret `join-me`, and its row.
     pub async fn living_cluster(&self, name: &str) -> ClusterId {
-        let cluster = self.cluster(name).await;
+        self.living_cluster_of(name, json!({})).await
+    }
+
+    /// The same of another template. One authority stands for all that a cluster may have.
+    pub async fn living_cluster_of(&self, name: &str, template: Value) -> ClusterId {
+        let kubernetes = template["coe"] == "kubernetes";
+        let cluster = self.cluster_of(name, template).await;
         let reference = self.authority(cluster).await;
-        let live = self.state.store.live_operation(cluster).await.unwrap().unwrap();
-        let claim = self.state.store.claim(live.id, "test", Duration::from_secs(60)).await.unwrap().unwrap();
-        let fence = Fence { operation: live.id, epoch: claim.operation.epoch };
+        let fence = self.claim(cluster).await;
         let handle = HandlePatch {
             join_secret_hash: Some(Some(token::sha256_hex(b"join-me"))),
             ..HandlePatch::default()
         };
         let patch = ClusterPatch {
             status: Some(Status::CreateComplete),
-            ca_cert_ref: Some(Some(reference)),
+            trustee_user_id: Some(Some("u-trustee".into())),
+            ca_cert_ref: Some(Some(reference.clone())),
+            etcd_ca_cert_ref: kubernetes.then(|| Some(reference.clone())),
+            front_proxy_ca_cert_ref: kubernetes.then_some(Some(reference)),
             api_address: Some(Some("tcp://172.24.4.9:2376".into())),
             ..ClusterPatch::default()
         };
@@ -298,6 +321,7 @@ impl App {
         let name = BundleName {
             cluster,
             purpose: magnum_secrets::Purpose::ClusterCa,
+            generation: 0,
             project_id: "p-demo".into(),
             user_id: "u-owner".into(),
         };

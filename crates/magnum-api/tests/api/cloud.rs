@@ -58,7 +58,9 @@ pub const PERSONAS: &[Persona] = &[
         expires: "2025-12-31T00:00:00.000000Z",
         ..persona("expired", "u-owner", "p-demo", &["member", "reader"])
     },
-    // A cluster's own user has no role anywhere; it acts by a trust, and then Keystone shows the trustor.
+    // A cluster's own user has no role anywhere; it acts by a trust, and then Keystone shows the trustor, or, by one
+    // without impersonation, itself in the project.
+    persona("healer", "u-trustee", "p-demo", &["member", "reader"]),
     Persona { scope: Scope::Nothing, ..persona("trustee", "u-trustee", "", &[]) },
     Persona { scope: Scope::System, ..persona("system", "u-admin", "", &["admin", "member", "reader"]) },
 ];
@@ -116,8 +118,9 @@ fn token(url: &str, user: &str, project: &str, roles: &[&str], methods: &[&str])
             {"interface": "public", "region_id": "RegionOne", "region": "RegionOne", "url": format!("{url}{path}")},
         ]})
     };
+    let domain = if user == "u-trustee" { "d-trustees" } else { "default" };
     json!({"token": {
-        "user": {"id": user, "name": user, "domain": {"id": "default", "name": "Default"}},
+        "user": {"id": user, "name": user, "domain": {"id": domain, "name": domain}},
         "project": {"id": project, "name": project, "domain": {"id": "default", "name": "Default"}},
         "roles": roles.iter().map(|role| json!({"id": role, "name": role})).collect::<Vec<_>>(),
         "methods": methods,
@@ -182,6 +185,9 @@ async fn images(Query(query): Query<HashMap<String, String>>) -> Json<Value> {
     };
     let found = match name.as_str() {
         "debian-12" => vec![image("i-1", Some("debian"))],
+        "debian-12-next" => vec![image("i-3", Some("debian"))],
+        "flatcar" => vec![image("i-6", Some("flatcar"))],
+        "ubuntu" => vec![image("i-7", Some("ubuntu"))],
         "plan9" => vec![image("i-2", Some("plan9"))],
         "no-distro" => vec![image("i-3", None)],
         "twins" => vec![image("i-4", Some("debian")), image("i-5", Some("debian"))],

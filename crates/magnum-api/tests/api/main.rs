@@ -9,6 +9,8 @@ mod bad_input;
 mod certificates;
 mod cloud;
 mod clusters;
+mod history;
+mod kubernetes;
 mod lists;
 mod nodegroups;
 mod nodes;

@@ -179,7 +179,8 @@ async fn a_groups_join_secret_makes_nodes_of_that_group_only() {
         name: name.into(),
         address: "10.0.0.7".into(),
         public_address: None,
-        api_addresses: vec![],
+        api_address: None,
+        api_private_address: None,
     };
     app.members.0.lock().unwrap().insert(format!("{stack}/{server}"), member("c1-gpu-0"));
     let register = async |instance: &str, secret: &str| {

@@ -33,7 +33,8 @@ fn members(app: &App) {
         name: name.into(),
         address: address.into(),
         public_address: Some(format!("172.24.4.{}", name.len())),
-        api_addresses: vec!["172.24.4.200".into()],
+        api_address: Some("172.24.4.200".into()),
+        api_private_address: None,
     };
     let mut known = app.members.0.lock().unwrap();
     known.insert(MASTER.into(), member(Role::Master, true, "c1-master-0", "10.0.0.3"));
@@ -175,6 +176,55 @@ async fn workers_are_held_until_the_first_master_reported_its_tokens() {
     assert_eq!(ask(&app, &master, "POST", "/v1/nodes/report", Some(report)).await.status, 204);
     let again = app.state.store.handle_get(cluster).await.unwrap();
     assert_eq!(again.plan_generation, handle.plan_generation, "known facts change nothing");
+}
+
+#[tokio::test]
+async fn five_managers_found_one_swarm_and_join_the_founder() {
+    let app = App::start().await;
+    let cluster = app.living_cluster("c1").await;
+    members(&app);
+    let mut instances = vec![MASTER.to_owned()];
+    for number in 0..4 {
+        let instance = format!("6f70656e-0000-4000-8000-00000000010{number}");
+        let member = Member {
+            role: Role::Master,
+            primary: false,
+            index: number.to_string(),
+            name: format!("c1-secondary-master-{number}"),
+            address: format!("10.0.0.1{number}"),
+            public_address: Some(format!("172.24.4.3{number}")),
+            api_address: Some("172.24.4.200".into()),
+            api_private_address: None,
+        };
+        app.members.0.lock().unwrap().insert(instance.clone(), member);
+        instances.push(instance);
+    }
+    let mut tokens = Vec::new();
+    // The founder is the last to come: nobody takes its place.
+    for instance in instances.iter().rev() {
+        tokens.push(register_node(&app, cluster, instance).await);
+    }
+    let founder = tokens.pop().unwrap();
+    for token in &tokens {
+        assert_eq!(ask(&app, token, "GET", "/v1/nodes/plan", None).await.status, 204, "held");
+    }
+    let plan = ask(&app, &founder, "GET", "/v1/nodes/plan?after=0", None).await;
+    assert!(plan.body.to_string().contains("swarm init"), "{:?}", plan.body);
+    let facts = json!({"swarm_worker_token": "SWMTKN-1-worker", "swarm_manager_token": "SWMTKN-1-manager"});
+    let ready =
+        json!({"generation": plan.body["generation"], "step": "signal", "result": "ready", "facts": facts});
+    assert_eq!(ask(&app, &founder, "POST", "/v1/nodes/report", Some(ready)).await.status, 204);
+    for token in &tokens {
+        let plan = ask(&app, token, "GET", "/v1/nodes/plan?after=0", None).await;
+        let text = plan.body.to_string();
+        assert!(text.contains("SWMTKN-1-manager") && text.contains("10.0.0.3:2377"), "{text}");
+        assert!(!text.contains("swarm init") && !text.contains("SWMTKN-1-worker"), "{text}");
+        let ready = json!({"generation": plan.body["generation"], "step": "signal", "result": "ready"});
+        assert_eq!(ask(&app, token, "POST", "/v1/nodes/report", Some(ready)).await.status, 204);
+    }
+    let nodes = app.state.store.nodes_of(cluster).await.unwrap();
+    assert_eq!(nodes.iter().filter(|node| node.state == NodeState::Ready).count(), 5);
+    assert_eq!(nodes.iter().filter(|node| node.primary).count(), 1);
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 use crate::app::App;
 use magnum_api::openapi::{self, Noun, fields};
+use magnum_types::operation::StepEvent;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
@@ -67,11 +68,18 @@ async fn documents_have_the_fields_that_are_described() {
     app.state.store.service_beat("host", "magnum-conductor").await.unwrap();
     let get = async |path: &str| app.call("admin", "GET", path, None).await.body;
     let first = |list: Value, name: &str| list[name][0].clone();
+    crate::history::node(&app, cluster, "c1-master-0").await;
+    let fence = crate::history::resizing(&app, cluster).await;
+    crate::history::record(&app, fence, "stack_update", StepEvent::Begun).await;
+    let operation = first(get(&format!("/v1/clusters/{cluster}/operations")).await, "operations");
     let groups = format!("/v1/clusters/{cluster}/nodegroups");
     for (noun, shown, absent) in [
         (Noun::Template, first(get("/v1/clustertemplates").await, "clustertemplates"), &[][..]),
         (Noun::Cluster, get(&format!("/v1/clusters/{cluster}")).await, &["faults", "stack_id"]),
         (Noun::ClusterSummary, first(get("/v1/clusters").await, "clusters"), &["stack_id"]),
+        (Noun::OperationStep, operation["steps"][0].clone(), &[]),
+        (Noun::ClusterOperation, operation, &[]),
+        (Noun::ClusterNode, first(get(&format!("/v1/clusters/{cluster}/nodes")).await, "nodes"), &[]),
         (Noun::NodeGroup, get(&format!("{groups}/default-worker")).await, &[]),
         (Noun::NodeGroupSummary, first(get(&groups).await, "nodegroups"), &[]),
         (Noun::Quota, get("/v1/quotas/p-demo/Cluster").await, &[]),

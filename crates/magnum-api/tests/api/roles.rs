@@ -29,6 +29,7 @@ struct Objects {
     template: String,
     free_template: String,
     cluster: String,
+    operation: String,
 }
 
 const fn row(
@@ -50,6 +51,10 @@ fn rename(_: &Objects) -> Option<Value> {
 
 fn grow(_: &Objects) -> Option<Value> {
     Some(json!([{"op": "replace", "path": "/node_count", "value": 5}]))
+}
+
+fn unwell(_: &Objects) -> Option<Value> {
+    Some(json!([{"op": "replace", "path": "/health_status", "value": "UNHEALTHY"}]))
 }
 
 fn upgrade(o: &Objects) -> Option<Value> {
@@ -79,8 +84,12 @@ fn matrix() -> Vec<Row> {
         row("POST",   "/v1/clusters", |o| Some(json!({"cluster_template_id": o.template})),       [401, 401, 403, 403, 202, 202, 404, 202, 403]),
         row("GET",    "/v1/clusters/{cluster}",                        none,                      [401, 401, 403, 200, 200, 200, 404, 200, 403]),
         row("PATCH",  "/v1/clusters/{cluster}",                        grow,                      [401, 401, 403, 403, 202, 202, 404, 202, 403]),
+        row("PATCH",  "/v1/clusters/{cluster}",                        unwell,                    [401, 401, 403, 403, 403, 202, 404, 202, 403]),
         row("DELETE", "/v1/clusters/{cluster}",                        none,                      [401, 401, 403, 403, 204, 204, 404, 204, 403]),
         row("POST",   "/v1/clusters/{cluster}/actions/resize", |_| Some(json!({"node_count": 5})), [401, 401, 403, 403, 202, 202, 404, 404, 403]),
+        row("GET",    "/v1/clusters/{cluster}/operations",             none,                      [401, 401, 403, 200, 200, 200, 404, 200, 403]),
+        row("GET",    "/v1/clusters/{cluster}/operations/{operation}", none,                      [401, 401, 403, 200, 200, 200, 404, 200, 403]),
+        row("GET",    "/v1/clusters/{cluster}/nodes",                  none,                      [401, 401, 403, 200, 200, 200, 404, 200, 403]),
         row("GET",    "/v1/clusters/{cluster}/nodegroups",             none,                      [401, 401, 403, 200, 200, 200, 404, 200, 403]),
         row("POST",   "/v1/clusters/{cluster}/nodegroups",             |_| Some(json!({})),       [401, 401, 403, 403, 202, 202, 404, 404, 403]),
         row("GET",    "/v1/clusters/{cluster}/nodegroups/{nodegroup}", none,                      [401, 401, 403, 200, 200, 200, 404, 200, 403]),
@@ -89,6 +98,7 @@ fn matrix() -> Vec<Row> {
         row("GET",    "/v1/certificates/{cluster}",                    none,                      [401, 401, 403, 403, 403, 200, 404, 404, 403]),
         row("POST",   "/v1/certificates", |o| Some(json!({"cluster_uuid": o.cluster, "csr": csr()})), [401, 401, 403, 403, 403, 201, 400, 400, 403]),
         row("POST",   "/v1/clusters/{cluster}/actions/upgrade", upgrade,                          [401, 401, 403, 403, 400, 400, 404, 400, 403]),
+        row("DELETE", "/v1/clusters/{cluster}/actions/upgrade",        none,                      [401, 401, 403, 403, 409, 409, 404, 409, 403]),
         row("PATCH",  "/v1/certificates/{cluster}",                    none,                      [401, 401, 403, 403, 400, 400, 404, 404, 403]),
         row("PATCH",  "/v1/credentials/{cluster}",                     none,                      [401, 401, 403, 403, 400, 400, 404, 404, 403]),
         row("GET",    "/v1/quotas",                                    none,                      [401, 401, 403, 403, 403, 403, 403, 200, 403]),
@@ -108,6 +118,7 @@ fn matrix() -> Vec<Row> {
         row("POST",   "/v1/nodes/register",                            |_| Some(json!({})),       [400, 400, 400, 400, 400, 400, 400, 400, 400]),
         row("GET",    "/v1/nodes/plan",                                none,                      [401, 401, 401, 401, 401, 401, 401, 401, 401]),
         row("POST",   "/v1/nodes/report",                              |_| Some(json!({})),       [401, 401, 401, 401, 401, 401, 401, 401, 401]),
+        row("POST",   "/v1/nodes/certificates",                        |_| Some(json!({})),       [401, 401, 401, 401, 401, 401, 401, 401, 401]),
         row("GET",    "/v1/nodes/program/{sha256}",                    none,                      [404, 404, 404, 404, 404, 404, 404, 404, 404]),
     ]
 }
@@ -131,11 +142,13 @@ async fn every_role_gets_at_every_endpoint_what_the_policy_says() {
                 template: app.state.store.cluster_by_id(cluster).await.unwrap().cluster.cluster_template_id,
                 free_template: app.template(json!({"name": "free"})).await,
                 cluster: cluster.to_string(),
+                operation: app.state.store.operations_of(cluster).await.unwrap()[0].id.to_string(),
             };
             let path = row
                 .path
                 .replace("{template}", &objects.free_template)
                 .replace("{cluster}", &objects.cluster)
+                .replace("{operation}", &objects.operation)
                 .replace("{nodegroup}", "default-worker")
                 .replace("{project}", "p-demo")
                 .replace("{resource}", "Cluster")
@@ -152,6 +165,31 @@ async fn every_role_gets_at_every_endpoint_what_the_policy_says() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// What the auto-healer does in a cluster, as the cluster's own user: `PATCH` of the health, and nothing that is the
+/// owner's.
+#[tokio::test]
+async fn the_clusters_own_user_reports_its_health_and_changes_nothing() {
+    let app = App::with(|settings| settings.trustee_domain_id = Some("d-trustees".into()), strict()).await;
+    let cluster = app.living_cluster("c1").await;
+    let path = format!("/v1/clusters/{cluster}");
+    let health = json!([
+        {"op": "replace", "path": "/health_status", "value": "UNHEALTHY"},
+        {"op": "replace", "path": "/health_status_reason", "value": "{'api': 'ok', 'node.Ready': 'False'}"},
+    ]);
+    let reply = app.call("healer", "PATCH", &path, Some(health.clone())).await;
+    assert_eq!(reply.status, 202, "{:?}", reply.body);
+    let shown = app.get(&path).await.body;
+    assert_eq!(shown["health_status"], "UNHEALTHY");
+    assert_eq!(shown["health_status_reason"]["node.Ready"], "False");
+    let count = json!([{"op": "replace", "path": "/node_count", "value": 5}]);
+    assert_eq!(app.call("healer", "PATCH", &path, Some(count)).await.status, 403);
+    assert_eq!(app.call("healer", "DELETE", &path, None).await.status, 403);
+    // Another cluster's user is nobody here.
+    let other = app.cluster("c2").await;
+    let reply = app.call("healer", "PATCH", &format!("/v1/clusters/{other}"), Some(health)).await;
+    assert_eq!(reply.status, 403, "{:?}", reply.body);
 }
 
 #[tokio::test]

@@ -1,12 +1,16 @@
 //! Requests as other people's clients put them on the wire, replayed byte for byte where it matters: gophercloud and
 //! Terraform, Horizon's panel, Skyline, the cluster autoscaler and auto-healer, openstacksdk with Ansible, the exporter.
 
-use crate::app::{App, Reply};
+use crate::{
+    app::{App, Reply},
+    certificates::csr,
+};
 use axum::body::Body;
 use http::Request;
 use serde_json::{Value, json};
 
-/// One request as it was recorded. `{cluster}` and `{template}` are those of the test.
+/// One request as it was recorded. `{cluster}`, `{template}` and `{csr}` are those of the test; a client whose name ends in
+/// `(admin)` is an administrator's, all others the owner's.
 struct Recorded {
     client: &'static str,
     method: &'static str,
@@ -49,11 +53,37 @@ const RECORDED: &[Recorded] = &[
     Recorded { client: "Terraform", method: "PATCH", path: "/v1/clustertemplates/{template}", headers: &[JSON],
         body: r#"[{"op":"replace","path":"/labels","value":"{'kube_tag':'v1.33','q':'a'}"},{"op":"remove","path":"/docker_volume_size"}]"#,
         status: 200, answer: "\"kube_tag\":\"v1.33\"" },
+    Recorded { client: "gophercloud", method: "POST", path: "/v1/certificates", headers: &[JSON, ("accept", "application/json")],
+        body: r#"{"bay_uuid":"{cluster}","csr":"{csr}"}"#, status: 201, answer: "BEGIN CERTIFICATE-----" },
+    Recorded { client: "gophercloud (admin)", method: "POST", path: "/v1/quotas", headers: &[JSON, ("accept", "application/json")],
+        body: r#"{"project_id":"p-admin","resource":"Cluster","hard_limit":10}"#, status: 201, answer: "\"hard_limit\":10" },
+    Recorded { client: "gophercloud", method: "GET", path: "/v1/clusters/detail?limit=1", headers: &[("accept", "application/json")], body: "",
+        status: 200, answer: "\"next\":\"http://magnum.example:9511/v1/clusters/detail?" },
+    Recorded { client: "Terraform", method: "GET", path: "/v1/certificates/{cluster}", headers: &[("accept", "application/json")], body: "",
+        status: 200, answer: "\"pem\":\"-----BEGIN CERTIFICATE" },
+    Recorded { client: "Terraform", method: "POST", path: "/v1/clusters/{cluster}/actions/upgrade",
+        headers: &[JSON, ("openstack-api-version", "container-infra 1.8")],
+        body: r#"{"cluster_template":"{template}","max_batch_size":1}"#, status: 400, answer: "not supported" },
+    Recorded { client: "Terraform", method: "POST", path: "/v1/clusters/{cluster}/actions/resize",
+        headers: &[JSON, ("openstack-api-version", "container-infra 1.10")],
+        body: r#"{"node_count":0,"nodegroup":"default-worker"}"#, status: 202, answer: "\"uuid\":\"{cluster}\"" },
+    Recorded { client: "Terraform", method: "PATCH", path: "/v1/clusters/{cluster}/nodegroups/default-worker",
+        headers: &[JSON, ("openstack-api-version", "container-infra 1.9")],
+        body: r#"[{"op":"replace","path":"/min_node_count","value":1}]"#, status: 202, answer: "\"min_node_count\":1" },
+    Recorded { client: "Terraform", method: "DELETE", path: "/v1/clusters/{cluster}", headers: &[("accept", "application/json")], body: "",
+        status: 204, answer: "" },
     Recorded { client: "old Terraform", method: "PATCH", path: "/v1/clusters/{cluster}", headers: &[JSON],
         body: r#"[{"op":"replace","path":"/node_count","value":"4"}]"#, status: 202, answer: "\"uuid\"" },
     Recorded { client: "magnum-ui", method: "POST", path: "/v1/clusters", headers: &[JSON, ("openstack-api-version", "container-infra 1.13")],
         body: r#"{"name":"ui","cluster_template_id":"{template}","node_count":"3","master_count":"1","master_lb_enabled":"False","floating_ip_enabled":"True","create_timeout":"60","keypair":"","discovery_url":"","docker_volume_size":"","labels":{"a":"1"},"merge_labels":"True"}"#,
         status: 202, answer: "\"uuid\"" },
+    Recorded { client: "magnum-ui", method: "PATCH", path: "/v1/clusters/{cluster}", headers: &[JSON, ("openstack-api-version", "container-infra 1.13")],
+        body: r#"[{"op":"replace","path":"/node_count","value":"3"}]"#, status: 202, answer: "\"uuid\":\"{cluster}\"" },
+    Recorded { client: "magnum-ui", method: "POST", path: "/v1/clustertemplates", headers: &[JSON, ("openstack-api-version", "container-infra 1.13")],
+        body: r#"{"name":"ui","coe":"swarm-mode","image_id":"debian-12","external_network_id":"public","flavor_id":"m1.small","master_flavor_id":"","docker_volume_size":"","fixed_network":"","fixed_subnet":"","dns_nameserver":"","http_proxy":"","https_proxy":"","no_proxy":"","keypair_id":"","network_driver":"","volume_driver":"","public":"False","registry_enabled":"False","tls_disabled":"False","floating_ip_enabled":"True","master_lb_enabled":"False","labels":{}}"#,
+        status: 201, answer: "\"docker_volume_size\":null" },
+    Recorded { client: "magnum-ui", method: "GET", path: "/v1/stats?project_id=p-demo", headers: &[("openstack-api-version", "container-infra 1.13")], body: "",
+        status: 200, answer: "\"clusters\":" },
     Recorded { client: "magnum-ui", method: "GET", path: "/v1/clusters/detail?limit=1000", headers: &[("openstack-api-version", "container-infra 1.13")], body: "",
         status: 200, answer: "\"cluster_id\":" },
     Recorded { client: "Skyline", method: "POST", path: "/v1/clusters/{cluster}/actions/upgrade", headers: &[JSON],
@@ -64,11 +94,23 @@ const RECORDED: &[Recorded] = &[
         status: 200, answer: "\"max_node_count\":" },
     Recorded { client: "autoscaler", method: "POST", path: "/v1/clusters/{cluster}/actions/resize", headers: &[JSON, LATEST],
         body: r#"{"node_count":1,"nodes_to_remove":["2"],"nodegroup":"default-worker"}"#, status: 202, answer: "\"uuid\"" },
+    Recorded { client: "autoscaler", method: "GET", path: "/v1/clusters/{cluster}/nodegroups/default-worker", headers: &[LATEST], body: "",
+        status: 200, answer: "\"min_node_count\":" },
+    Recorded { client: "autoscaler", method: "POST", path: "/v1/clusters/{cluster}/actions/resize", headers: &[JSON, LATEST],
+        body: r#"{"node_count":1,"nodes_to_remove":["6f70656e-0000-4000-8000-000000000001"],"nodegroup":"default-worker"}"#,
+        status: 202, answer: "\"uuid\"" },
     Recorded { client: "auto-healer", method: "PATCH", path: "/v1/clusters/{cluster}", headers: &[JSON, LATEST],
         body: r#"[{"op":"replace","path":"/health_status","value":"UNHEALTHY"},{"op":"replace","path":"/health_status_reason","value":"{'api':'ok','node-0':'NotReady'}"}]"#,
         status: 202, answer: "\"uuid\"" },
     Recorded { client: "openstacksdk", method: "POST", path: "/v1/clusters/{cluster}/actions/resize", headers: &[JSON, ("accept", "")],
         body: r#"{"node_count":2}"#, status: 202, answer: "\"uuid\"" },
+    Recorded { client: "Ansible", method: "GET", path: "/v1/clusters", headers: &[("accept", "application/json")], body: "",
+        status: 200, answer: "\"cluster_template_id\":\"" },
+    Recorded { client: "Ansible", method: "POST", path: "/v1/clusters", headers: &[JSON, ("accept", "application/json")],
+        body: r#"{"name":"a","cluster_template_id":"{template}","create_timeout":180,"master_count":1,"node_count":1,"labels":{"int":1,"flag":true}}"#,
+        status: 202, answer: "\"uuid\"" },
+    Recorded { client: "openstacksdk", method: "POST", path: "/v1/clusters/{cluster}/actions/upgrade", headers: &[JSON, ("accept", "")],
+        body: r#"{"cluster_template":"{template}"}"#, status: 400, answer: "not supported" },
     Recorded { client: "Ansible", method: "POST", path: "/v1/clustertemplates", headers: &[JSON, ("accept", "application/json")],
         body: r#"{"name":"a","coe":"swarm","image_id":"debian-12","external_network_id":"public","network_driver":"docker","docker_storage_driver":"overlay2","labels":{"int":1,"flag":true},"server_type":"vm","floating_ip_enabled":true}"#,
         status: 201, answer: "\"docker_storage_driver\":\"overlay2\"" },
@@ -96,12 +138,16 @@ const RECORDED: &[Recorded] = &[
 ];
 
 async fn replay(app: &App, recorded: &Recorded, cluster: &str, template: &str) -> Reply {
-    let fill = |text: &str| text.replace("{cluster}", cluster).replace("{template}", template);
+    let csr = csr().replace('\n', "\\n");
+    let fill = |text: &str| {
+        text.replace("{cluster}", cluster).replace("{template}", template).replace("{csr}", &csr)
+    };
+    let token = if recorded.client.ends_with("(admin)") { "admin" } else { "owner" };
     let mut request = Request::builder()
         .method(recorded.method)
         .uri(fill(recorded.path))
         .header("host", "magnum.example:9511")
-        .header("x-auth-token", "owner");
+        .header("x-auth-token", token);
     for (name, value) in recorded.headers {
         request = request.header(*name, *value);
     }

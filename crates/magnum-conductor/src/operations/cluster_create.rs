@@ -25,10 +25,12 @@ impl ClusterCreate {
             Box::new(steps::Trust(world.clone())),
             // What a member of the stack proves itself with when it registers.
             Box::new(steps::JoinSecret(world.clone())),
+            // What all masters must have the same of; before any node can report facts of its own.
+            Box::new(steps::SharedSecrets(world.clone())),
             Box::new(steps::StackCreate(world.clone())),
-            // While Heat builds: the authority that signs for users and nodes, and Magnum's own key to the cluster. A
+            // While Heat builds: the authorities that sign for users and nodes, and Magnum's own key to the cluster. A
             // node that is sooner there is told to ask again.
-            Box::new(steps::ClusterCa(world.clone())),
+            Box::new(steps::Authorities(world.clone())),
             Box::new(steps::MagnumClient(world.clone())),
             Box::new(steps::StackWait::create(world.clone())),
         ];

@@ -19,9 +19,13 @@ impl ClusterDelete {
     /// The operation over `world`.
     pub fn new(world: &Arc<World>) -> Self {
         let steps: Vec<Box<dyn Step<Change>>> = vec![
-            // The stacks first, those that stand on the cluster's before it: what they hold is taken away with the cluster's own right, which goes after it.
+            // What Kubernetes made outside of the stacks, and keeps their networks from going.
+            Box::new(steps::LeavingsDelete(world.clone())),
+            // Then the stacks, those that stand on the cluster's before it: what they hold is taken away with the cluster's own right, which goes after it.
             Box::new(steps::GroupStacksDelete(world.clone())),
             Box::new(steps::StackDelete(world.clone())),
+            // And what Kubernetes made that the nodes held, until now.
+            Box::new(steps::RemainsDelete(world.clone())),
             Box::new(steps::TrustDelete(world.clone())),
             Box::new(steps::TrusteeUserDelete(world.clone())),
             Box::new(steps::CertificatesDelete(world.clone())),
@@ -41,9 +45,10 @@ impl OperationKind<Change> for ClusterDelete {
     }
 
     async fn succeeded(&self, cx: &StepContext) -> Result<Vec<Change>, StepError> {
+        let kept: Option<Option<String>> = cx.output("cluster_remains_delete")?;
         // The notification comes first: it takes the row's last words.
         Ok(vec![
-            cluster_status(cx, Status::DeleteComplete, None),
+            cluster_status(cx, Status::DeleteComplete, kept.flatten().as_deref()),
             event(cx, EventAction::Delete, EventOutcome::Success),
             Change::DeleteCluster(ClusterId(cx.operation.subject)),
         ])

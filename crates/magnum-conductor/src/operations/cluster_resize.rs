@@ -84,10 +84,10 @@ impl OperationKind<Change> for ClusterResize {
         // Who was about to leave stays.
         if let Ok(Some(chosen)) = steps::Chosen::of(cx) {
             let cluster = ClusterId(cx.operation.subject);
-            changes.push(Change::NodesBecome(cluster, NodeState::Ready, chosen.instances));
             // A manager gives them work again.
             let raise = HandlePatch { raise_plan_generation: true, ..Default::default() };
             changes.push(Change::Handle(cluster, Box::new(raise)));
+            changes.push(Change::NodesBecome(cluster, NodeState::Ready, chosen.instances));
         }
         changes.push(event(cx, EventAction::Update, EventOutcome::Failure));
         changes

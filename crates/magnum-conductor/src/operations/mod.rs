@@ -1,10 +1,13 @@
 //! The operations, one file each. A file is the list of its steps and what its end means.
 
+mod ca_rotate;
 mod cluster_create;
 mod cluster_delete;
 mod cluster_resize;
+mod cluster_upgrade;
 mod nodegroup_create;
 mod nodegroup_delete;
+mod upgrade_stop;
 
 use crate::world::World;
 use magnum_operations::{OperationKind, StepContext};
@@ -14,11 +17,14 @@ use magnum_types::{
 };
 use std::sync::Arc;
 
+pub use ca_rotate::CaRotate;
 pub use cluster_create::ClusterCreate;
 pub use cluster_delete::ClusterDelete;
 pub use cluster_resize::ClusterResize;
+pub use cluster_upgrade::ClusterUpgrade;
 pub use nodegroup_create::NodeGroupCreate;
 pub use nodegroup_delete::NodeGroupDelete;
+pub use upgrade_stop::UpgradeStop;
 
 /// Every kind of operation that this conductor can do.
 pub fn all(world: &Arc<World>) -> Vec<Arc<dyn OperationKind<Change>>> {
@@ -26,6 +32,9 @@ pub fn all(world: &Arc<World>) -> Vec<Arc<dyn OperationKind<Change>>> {
         Arc::new(ClusterCreate::new(world)),
         Arc::new(ClusterResize::for_update(world)),
         Arc::new(ClusterResize::for_resize(world)),
+        Arc::new(ClusterUpgrade::new(world)),
+        Arc::new(UpgradeStop::new(world)),
+        Arc::new(CaRotate::new(world)),
         Arc::new(ClusterDelete::new(world)),
         Arc::new(NodeGroupCreate::new(world)),
         Arc::new(NodeGroupDelete::new(world)),

@@ -1,12 +1,11 @@
 //! The steps of `cluster_delete` and `nodegroup_delete`. Each takes away one kind of thing, by its recorded reference and by its name, and
 //! is content when there is none.
 
-use super::certificates::bundle_name;
+use super::certificates::recorded;
 use crate::{failure, world::World};
 use async_trait::async_trait;
 use magnum_operations::{Effect, Look, Progress, Step, StepContext, StepError, Undo};
-use magnum_secrets::{CertificateStore, Purpose};
-use magnum_types::Change;
+use magnum_types::{Authority, Change};
 use std::sync::Arc;
 
 /// `group_stacks_delete`: the stacks of further node groups, which stand on the cluster's own.
@@ -122,17 +121,31 @@ impl Step<Change> for CertificatesDelete {
     }
 
     async fn apply(&self, cx: &StepContext) -> Result<Progress<Change>, StepError> {
-        let cluster = self.0.cluster(cx).await?.cluster;
-        let store: &dyn CertificateStore = self.0.certificates.as_ref();
-        for (purpose, reference) in [
-            (Purpose::ClusterCa, &cluster.ca_cert_ref),
-            (Purpose::MagnumClient, &cluster.magnum_cert_ref),
-            // Upstream leaves these behind (faults 3.6).
-            (Purpose::ClusterCa, &cluster.etcd_ca_cert_ref),
-            (Purpose::ClusterCa, &cluster.front_proxy_ca_cert_ref),
-        ] {
-            let name = bundle_name(&cluster, purpose);
-            store.delete(&name, reference.as_deref()).await.map_err(failure::certificates)?;
+        let view = self.0.cluster(cx).await?;
+        let cluster = &view.cluster;
+        let handle = self.0.handle(cx).await?;
+        // A cluster whose template is gone may have had any of them; one of a driver that has no others costs nothing.
+        let of_driver = match self.0.driver(&view) {
+            Ok(driver) => driver.authorities(),
+            Err(_) => Authority::ALL,
+        };
+        // Upstream leaves those beside the cluster's own behind (faults 3.6).
+        let is_there =
+            |authority: &Authority| of_driver.contains(authority) || recorded(cluster, *authority).is_some();
+        let authorities: Vec<Authority> = Authority::ALL.iter().copied().filter(is_there).collect();
+        // A rotation that did not end has two sets, and one that could not be undone may have left a third.
+        let rotation = handle.rotation.as_ref();
+        for refs in rotation.into_iter().flat_map(|rotation| [&rotation.old, &rotation.new]) {
+            let client = rotation.and_then(|rotation| rotation.old_client.as_deref());
+            self.0.generation_delete(cluster, 0, &authorities, refs, client).await?;
+        }
+        let known = authorities.iter().filter_map(|authority| {
+            recorded(cluster, *authority).map(|reference| (*authority, reference.to_owned()))
+        });
+        let known = known.collect();
+        for generation in 0..=handle.certificate_generation {
+            let client = cluster.magnum_cert_ref.as_deref();
+            self.0.generation_delete(cluster, generation, &authorities, &known, client).await?;
         }
         Ok(Progress::Done(Effect::nothing()))
     }

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use std::{sync::Arc, time::Duration};
 
 /// How soon the managers' progress is looked at again; a report wakes the operation sooner.
-const LOOK: Duration = Duration::from_millis(500);
+pub(super) const LOOK: Duration = Duration::from_millis(500);
 
 /// What `nodes_chosen` decided.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,8 +51,8 @@ pub struct NodesForgotten(pub Arc<World>);
 
 /// When a change of the nodes' plans was made, so that waiting for its effect has an end.
 #[derive(Serialize, Deserialize)]
-struct Since {
-    at: Timestamp,
+pub(super) struct Since {
+    pub(super) at: Timestamp,
 }
 
 #[async_trait]
@@ -83,7 +83,8 @@ impl Step<Change> for NodesChosen {
         let driver = self.0.driver(&view)?;
         let filter = ResourceFilter { nested_depth: 2, ..Default::default() };
         let resources = heat.resource_list(&stack.reference(), &filter).await.map_err(&doing)?;
-        let groups = driver.member_groups().iter().filter(|group| group.role == Role::Worker);
+        let role = self.0.group(cx, &view)?.kind();
+        let groups = driver.member_groups().iter().filter(|group| group.role == role);
         let mut members: Vec<Member> = groups.flat_map(|group| members_of(&resources, group)).collect();
         let nodes = self.0.store.nodes_of(view.cluster.uuid).await.map_err(failure::database)?;
         let nodes = target.nodes(&view, nodes);
@@ -102,19 +103,19 @@ impl Step<Change> for NodesChosen {
             .filter(|member| indexes.contains(&member.index))
             .filter_map(|member| member.server_id.clone())
             .collect();
-        let lost = lost_workers(&nodes, &members);
+        let lost = lost_nodes(&nodes, role, &members);
         let forget = (!lost.is_empty()).then(|| Change::ForgetNodes(view.cluster.uuid, lost));
         let chosen = Chosen { indexes, instances, stack_updated_at: stack.updated_time };
         Ok(Progress::Done(Effect::of(chosen)?.with(forget)))
     }
 }
 
-/// Workers that registered and are no members any more: made by a change that failed and was undone. What they said
-/// must not fail the next change.
-fn lost_workers(nodes: &[NodeRegistration], members: &[Member]) -> Vec<String> {
+/// Nodes of the role that registered and are no members any more: made by a change that failed and was undone. What they
+/// said must not fail the next change.
+fn lost_nodes(nodes: &[NodeRegistration], role: Role, members: &[Member]) -> Vec<String> {
     let is_member = |id: &str| members.iter().any(|member| member.server_id.as_deref() == Some(id));
-    let workers = nodes.iter().filter(|node| node.role == Role::Worker);
-    workers.map(|node| node.instance_id.clone()).filter(|id| !is_member(id)).collect()
+    let ours = nodes.iter().filter(|node| node.role == role);
+    ours.map(|node| node.instance_id.clone()).filter(|id| !is_member(id)).collect()
 }
 
 #[async_trait]
@@ -138,7 +139,7 @@ impl Step<Change> for GroupNodesChosen {
 }
 
 /// The members of a group, from the stack's resources down to the members' own.
-fn members_of(resources: &[Resource], group: &MemberGroup) -> Vec<Member> {
+pub(super) fn members_of(resources: &[Resource], group: &MemberGroup) -> Vec<Member> {
     let inside = |outer: &Resource| {
         let stack = outer.physical_resource_id.clone();
         resources.iter().filter(move |r| stack.is_some() && r.stack().map(|stack| stack.id) == stack)
@@ -165,8 +166,8 @@ fn become_state(cx: &StepContext, view: &ClusterView, state: NodeState) -> Resul
     }
     let raise = HandlePatch { raise_plan_generation: true, ..Default::default() };
     Ok(effect.with([
-        Change::NodesBecome(view.cluster.uuid, state, instances),
         Change::Handle(view.cluster.uuid, Box::new(raise)),
+        Change::NodesBecome(view.cluster.uuid, state, instances),
     ]))
 }
 

@@ -3,10 +3,11 @@
 use super::Chosen;
 use crate::{failure, world::World};
 use async_trait::async_trait;
+use magnum_db::ClusterView;
 use magnum_drivers::ScaleInputs;
 use magnum_openstack::{CloudErrorKind, heat::StackUpdate};
 use magnum_operations::{Effect, Look, Progress, Step, StepContext, StepError, Undo};
-use magnum_types::{Change, accept::ClusterResizeParams};
+use magnum_types::{Change, Role, accept::ClusterResizeParams};
 use std::{sync::Arc, time::Duration};
 
 /// The step.
@@ -30,7 +31,7 @@ impl StackScale {
             .await
             .map_err(failure::cloud("asking Heat for the stack"))?
             .ok_or_else(|| StepError::fatal("the stack was not found in Heat"))?;
-        let update = driver.scale(&ScaleInputs { node_count, remove });
+        let update = driver.scale(&ScaleInputs { role: role(&self.0, cx, &view)?, node_count, remove });
         let parameters = update.parameters.into_iter().collect();
         let uuid = view.cluster.uuid.to_string();
         let change = StackUpdate {
@@ -94,8 +95,9 @@ impl Step<Change> for StackScale {
         if stack.is_in_progress() {
             return Ok(Undo::Pending(Duration::from_secs(1)));
         }
-        let previous =
-            self.0.driver(&view)?.scale(&ScaleInputs { node_count: params.previous_count, remove: &[] });
+        let inputs =
+            ScaleInputs { role: role(&self.0, cx, &view)?, node_count: params.previous_count, remove: &[] };
+        let previous = self.0.driver(&view)?.scale(&inputs);
         let Some(now) = heat.stack_get(&stack.reference(), false).await.map_err(&doing)? else {
             return Ok(Undo::Done);
         };
@@ -109,6 +111,11 @@ impl Step<Change> for StackScale {
         self.send(cx, params.previous_count, &[], false).await?;
         Ok(Undo::Pending(Duration::from_secs(1)))
     }
+}
+
+/// Whether masters or workers are scaled.
+fn role(world: &World, cx: &StepContext, view: &ClusterView) -> Result<Role, StepError> {
+    world.group(cx, view).map(|group| group.kind())
 }
 
 fn text(value: &serde_json::Value) -> String {

@@ -54,16 +54,10 @@ impl StackWait {
         if let Some(cause) = node_failure(nodes) {
             return StepError::fatal(cause);
         }
-        // The deepest failed resource says what really happened; the stack's own reason wraps it.
-        let deepest = match heat.failures(stack).await {
-            Ok(failures) => failures.into_iter().next(),
-            Err(error) => return failure::cloud("asking Heat why the stack failed")(error),
-        };
-        let cause = match deepest {
-            Some(failure) => format!("{} ({}): {}", failure.path, failure.resource_type, failure.reason),
-            None => reason.unwrap_or("Heat gives no reason").to_owned(),
-        };
-        StepError::fatal(format!("the stack's {} failed: {cause}", self.verb))
+        match first_cause(heat, stack, reason).await {
+            Ok(cause) => StepError::fatal(format!("the stack's {} failed: {cause}", self.verb)),
+            Err(error) => error,
+        }
     }
 
     async fn finished(
@@ -106,13 +100,33 @@ impl StackWait {
     }
 }
 
+/// Why a stack failed. The deepest failed resource says what really happened; the stack's own reason wraps it. What is
+/// part of a member is named by the member's server too: that is the name that people know.
+pub(super) async fn first_cause(
+    heat: &Heat,
+    stack: &StackRef,
+    reason: Option<&str>,
+) -> Result<String, StepError> {
+    let doing = failure::cloud("asking Heat why the stack failed");
+    let Some(failed) = heat.failures(stack).await.map_err(&doing)?.into_iter().next() else {
+        return Ok(reason.unwrap_or("Heat gives no reason").to_owned());
+    };
+    let words = format!("{} ({}): {}", failed.path, failed.resource_type, failed.reason);
+    let Some(member) = failed.stack.filter(|member| member.id != stack.id) else { return Ok(words) };
+    let member = match heat.stack_get(&member, false).await {
+        Err(error) if error.is_retryable() => return Err(doing(error)),
+        other => other.ok().flatten(),
+    };
+    let name = member.and_then(|member| Some(member.parameters.get("name")?.as_str()?.to_owned()));
+    Ok(match name {
+        Some(name) => format!("node {name}: {words}"),
+        None => words,
+    })
+}
+
 /// The first node that failed, as `status_reason` says it.
 fn node_failure(nodes: &[NodeRegistration]) -> Option<String> {
-    nodes.iter().find(|node| node.state == NodeState::Failed).map(|node| {
-        let step = node.step.as_deref().unwrap_or("unknown");
-        let error = node.error.as_deref().unwrap_or("no error given");
-        format!("node {}: step \"{step}\" failed: {error}", node.name)
-    })
+    nodes.iter().find(|node| node.state == NodeState::Failed).map(NodeRegistration::failure)
 }
 
 /// As many nodes are ready as the stack is to have.
@@ -138,10 +152,10 @@ fn progress(wanted: i32, nodes: &[NodeRegistration]) -> String {
 
 impl World {
     /// What nodes told us that others need, opened.
-    pub(crate) fn facts(
-        &self,
-        handle: &magnum_types::ClusterHandle,
-    ) -> Result<BTreeMap<String, String>, StepError> {
+    ///
+    /// # Errors
+    /// When they cannot be opened or read.
+    pub fn facts(&self, handle: &magnum_types::ClusterHandle) -> Result<BTreeMap<String, String>, StepError> {
         let Some(sealed) = &handle.facts else { return Ok(BTreeMap::new()) };
         let opened = self.open(&places::facts(handle.cluster), sealed)?;
         serde_json::from_str(opened.expose_secret())

@@ -3,7 +3,7 @@
 
 use crate::rig::Rig;
 use magnum_secrets::CertificateStore;
-use magnum_types::{OperationState, Status};
+use magnum_types::{OperationState, RotationPhase, Status};
 use std::{collections::BTreeMap, time::Duration};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +24,14 @@ pub struct Picture {
     pub credential_works: bool,
     /// How many of the cluster's certificates can be loaded.
     pub certificates: usize,
+    /// Which of the authorities' phases a rotation stands in.
+    pub rotation: Option<RotationPhase>,
+    /// How many facts and shared secrets there are.
+    pub facts: usize,
+    /// Name, state and release of each registered node.
+    pub nodes: Vec<String>,
+    /// What the cluster runs, by its row and by its template.
+    pub release: (Option<String>, Option<String>),
     /// Whether a node could register, and a client find the API.
     pub join_secret: bool,
     pub api_address: bool,
@@ -32,6 +40,8 @@ pub struct Picture {
 impl Picture {
     /// Takes the picture; the outbox can be read once only.
     pub async fn of(rig: &Rig) -> Self {
+        // Nodes go on after an operation has ended: each has the plan that the end left it.
+        rig.nodes.report().await;
         let view = rig.view().await;
         let conductor = rig.conductor(None);
         let handle = rig.store.handle_get(rig.cluster).await.unwrap();
@@ -41,13 +51,27 @@ impl Picture {
                 credential_works = session.token().await.is_ok();
             }
             let store: &dyn CertificateStore = conductor.world.certificates.as_ref();
-            let references = [&view.cluster.ca_cert_ref, &view.cluster.magnum_cert_ref];
+            let references = [
+                &view.cluster.ca_cert_ref,
+                &view.cluster.magnum_cert_ref,
+                &view.cluster.etcd_ca_cert_ref,
+                &view.cluster.front_proxy_ca_cert_ref,
+            ];
             for reference in references.into_iter().flatten() {
                 certificates += usize::from(store.load(reference).await.is_ok());
             }
         }
         let groups = view.iter().flat_map(|view| &view.nodegroups).map(|group| {
             format!("{} {} {} {:?}", group.name, group.node_count, group.status, group.status_reason)
+        });
+        let nodes = rig.store.nodes_of(rig.cluster).await.unwrap();
+        let nodes =
+            nodes.iter().map(|node| format!("{} {:?} {:?}", node.name, node.state, node.wanted_release));
+        let mut nodes: Vec<String> = nodes.collect();
+        nodes.sort();
+        let release = view.as_ref().map_or((None, None), |view| {
+            let template = view.template.as_ref().map(|template| template.name.clone());
+            (view.cluster.coe_version.clone(), template)
         });
         let operations = rig.store.operations_of(rig.cluster).await.unwrap();
         let told = rig.store.outbox_take(100, "the picture", Duration::ZERO).await.unwrap();
@@ -60,6 +84,10 @@ impl Picture {
             told: told.iter().map(|row| format!("{:?} {:?}", row.event.action, row.event.outcome)).collect(),
             credential_works,
             certificates,
+            rotation: handle.rotation.as_ref().map(|rotation| rotation.phase),
+            facts: conductor.world.facts(&handle).unwrap().len(),
+            nodes,
+            release,
             join_secret: handle.join_secret_hash.is_some(),
             api_address: view.is_some_and(|view| view.cluster.api_address.is_some()),
         }

@@ -2,28 +2,25 @@
 //! are started and killed at will. Each conductor is a new process: it shares nothing with another but database, cloud
 //! and sealing key.
 
+mod accept;
+
 use crate::{
     crash_store::{CrashPoint, CrashStore, Side},
+    nodes::Nodes,
     rows,
 };
 use magnum_conductor::{TrustSettings, World, WorldSettings, operations, stack_board::StackBoard};
-use magnum_db::{
-    AcceptOperation, ClusterView, DatabaseSettings, DbError, GroupChange, Mode, NewOperation, Store,
-};
+use magnum_db::{ClusterView, DatabaseSettings, DbError, Store};
 use magnum_drivers::{DriverSettings, Registry, RegistrySettings};
-use magnum_fakes::{Account, FakeCloud, When};
+use magnum_fakes::{Account, FakeCloud, Named, When};
 use magnum_openstack::Cloud;
 use magnum_operations::{Engine, EngineSettings, OperationKind, Ran};
 use magnum_secrets::BarbicanStore;
 use magnum_types::{
-    CLUSTER_CREATE, CLUSTER_DELETE, CLUSTER_RESIZE, CLUSTER_UPDATE, Change, ClusterId, ClusterTemplate,
-    Entropy, NODEGROUP_CREATE, NODEGROUP_DELETE, NodeGroup, NodeGroupId, NodeGroupPatch, OperationId,
-    OperationState, SeededEntropy, Status, VirtualClock,
-    accept::{ClusterCreateParams, ClusterDeleteParams, ClusterResizeParams, NodeGroupParams},
-    change::EventAction,
-    nodegroup::DEFAULT_WORKER,
+    Change, ClusterId, ClusterTemplate, Coe, Entropy, NodeGroup, OperationId, OperationState, SeededEntropy,
+    Status, VirtualClock,
+    nodegroup::{DEFAULT_MASTER, DEFAULT_WORKER},
     operation::StoreError,
-    places,
 };
 use magnum_x509::{KeyAlgorithm, SealingKey, SealingKeys};
 use std::{
@@ -65,14 +62,35 @@ pub struct Rig {
     /// The time that operations accepted from now on may take.
     pub time_limit: Duration,
     demo: Account,
+    /// What the nodes do.
+    pub nodes: Arc<Nodes>,
     entropy: Arc<SeededEntropy>,
     keys: Arc<SealingKeys>,
     template: ClusterTemplate,
+    /// What an upgrade leads to.
+    next_template: ClusterTemplate,
+    masters: i32,
     processes: AtomicU64,
 }
 
 impl Rig {
+    /// A world of Swarm.
     pub async fn new() -> Self {
+        Self::swarm(1).await
+    }
+
+    /// A world of a Swarm with that many managers.
+    pub async fn swarm(managers: i32) -> Self {
+        Self::of(|owner, uuid, _| rows::template(owner, uuid), managers).await
+    }
+
+    /// A world of Kubernetes, whose driver has all authorities, shares secrets, upgrades, and leaves things behind.
+    pub async fn kubernetes(masters: i32) -> Self {
+        Self::of(rows::kubernetes, masters).await
+    }
+
+    /// A world of such templates, one for each of [`rows::RELEASES`].
+    pub async fn of(template: fn(&Account, uuid::Uuid, &str) -> ClusterTemplate, masters: i32) -> Self {
         let clock = Arc::new(VirtualClock::default());
         let cloud = FakeCloud::start_seeded(clock.clone(), 1).await.unwrap();
         cloud.build_seconds(BUILD);
@@ -81,29 +99,76 @@ impl Rig {
         let settings = DatabaseSettings::new("sqlite://");
         let store = Store::connect(settings, clock.clone(), entropy.clone()).await.unwrap();
         store.upgrade(None).await.unwrap();
-        let template = store.template_create(&rows::template(&demo, entropy.uuid())).await.unwrap();
+        let [now, next] = rows::RELEASES.map(|release| template(&demo, entropy.uuid(), release));
+        let template = store.template_create(&now).await.unwrap();
+        let next_template = store.template_create(&next).await.unwrap();
+        let cluster = ClusterId(entropy.uuid());
         Self {
+            nodes: Arc::new(Nodes::new(cloud.clone(), store.clone(), cluster)),
             cloud,
             clock,
             store,
-            cluster: ClusterId(entropy.uuid()),
+            cluster,
             time_limit: Duration::from_secs(3600),
             demo,
             entropy,
             keys: Arc::new(SealingKeys::new(SealingKey::from_bytes([7; 32]).unwrap())),
             template,
+            next_template,
+            masters,
             processes: AtomicU64::new(0),
         }
     }
 
     /// A rig whose cluster lives, with this many workers.
     pub async fn with_cluster(workers: i32) -> Self {
-        let rig = Self::new().await;
-        let create = rig.accept_create(workers).await;
-        assert_eq!(rig.finish(create).await, OperationState::Done, "a cluster to work on is made");
+        Self::new().await.living(workers).await
+    }
+
+    /// The same world once its cluster lives, with this many workers.
+    pub async fn living(self, workers: i32) -> Self {
+        let create = self.accept_create(workers).await;
+        assert_eq!(self.finish(create).await, OperationState::Done, "a cluster to work on is made");
         // Heat's time stamps are whole seconds.
-        rig.pass(5);
-        rig
+        self.pass(5);
+        self.register_nodes().await;
+        self
+    }
+
+    /// Every server of a Kubernetes cluster that has not registered does so, and is ready.
+    pub async fn register_nodes(&self) {
+        let view = self.view().await.unwrap();
+        if view.template.as_ref().is_some_and(|template| template.coe != Coe::Kubernetes) {
+            return;
+        }
+        self.register_servers().await;
+    }
+
+    /// Every server that has not registered does so, and is ready.
+    pub async fn register_servers(&self) {
+        let view = self.view().await.unwrap();
+        let group = |name: &str| {
+            let word = if name.contains("-further-") { "further" } else { DEFAULT_WORKER };
+            let wanted = if name.contains("-master-") { DEFAULT_MASTER } else { word };
+            view.nodegroups.iter().find(|group| group.name == wanted).expect("the server has a group")
+        };
+        let known = self.store.nodes_of(self.cluster).await.unwrap();
+        let generation = self.store.plan_generation(self.cluster).await.unwrap();
+        for (id, name, address) in self.cloud.servers() {
+            if known.iter().any(|node| node.instance_id == id) {
+                continue;
+            }
+            let node = rows::node(group(&name), id, &name, address, generation);
+            self.store.node_register(node).await.unwrap();
+        }
+    }
+
+    /// What Kubernetes makes in the cloud by itself.
+    pub fn leave_things(&self) {
+        let uuid = self.cluster.to_string();
+        self.cloud.service_load_balancer(Named::Demo, &uuid);
+        self.cloud.service_security_group(Named::Demo, &uuid);
+        self.cloud.claimed_volume(Named::Demo, &uuid);
     }
 
     pub fn pass(&self, seconds: u64) {
@@ -146,7 +211,8 @@ impl Rig {
         let settings = EngineSettings::for_owner(format!("conductor-{number}"));
         let engine = Engine::new(Arc::new(store), dress(operations::all(&world)), settings);
         let pace = Duration::from_secs(1);
-        Conductor { world, point, engine, clock: self.clock.clone(), pace }
+        let (clock, nodes) = (self.clock.clone(), self.nodes.clone());
+        Conductor { world, point, engine, clock, nodes, pace }
     }
 
     /// Drives an operation to its end by a new conductor that meets no crash.
@@ -206,136 +272,6 @@ impl Rig {
     }
 }
 
-/// Accepting, as the API does it.
-impl Rig {
-    pub async fn accept_create(&self, workers: i32) -> OperationId {
-        let id = OperationId(self.entropy.uuid());
-        let token = self.cloud.login("demo").unwrap();
-        let params = ClusterCreateParams {
-            sealed_token: self.keys.seal(&places::operation_token(id), token.as_bytes()).unwrap(),
-            roles: self.demo.roles.clone(),
-            application_credential: false,
-            user_name: self.demo.user_name.clone(),
-        };
-        let operation = self.operation(id, CLUSTER_CREATE, &params);
-        let groups = [self.entropy.uuid(), self.entropy.uuid()];
-        let create = rows::create(&self.demo, self.cluster, &self.template, groups, workers, operation);
-        self.store.accept_cluster_create(create).await.unwrap();
-        id
-    }
-
-    /// Makes a further group of workers.
-    pub async fn add_nodegroup(&self, workers: i32) {
-        let create = self.accept_nodegroup(workers).await;
-        assert_eq!(self.finish(create).await, OperationState::Done, "a node group to work on is made");
-        self.pass(5);
-    }
-
-    pub async fn accept_nodegroup(&self, workers: i32) -> OperationId {
-        let id = OperationId(self.entropy.uuid());
-        let view = self.view().await.unwrap();
-        let group = NodeGroupId(self.entropy.uuid());
-        let params = NodeGroupParams { nodegroup: group };
-        let new = rows::further_group(&view.cluster, group, workers);
-        let operation = self.operation(id, NODEGROUP_CREATE, &params);
-        self.accept(operation, new, Mode::Queue).await;
-        id
-    }
-
-    pub async fn accept_nodegroup_delete(&self) -> OperationId {
-        let id = OperationId(self.entropy.uuid());
-        let group = self.further_group().await;
-        let params = NodeGroupParams { nodegroup: group.uuid };
-        let patch = NodeGroupPatch { status: Some(Status::DeleteInProgress), ..Default::default() };
-        let operation = self.operation(id, NODEGROUP_DELETE, &params);
-        self.accept(operation, GroupChange::Patch(group.uuid, Box::new(patch)), Mode::Queue).await;
-        id
-    }
-
-    pub async fn accept_group_resize(&self, workers: i32) -> OperationId {
-        let group = self.further_group().await;
-        self.accept_count(CLUSTER_RESIZE, &group, workers, Mode::Queue).await
-    }
-
-    async fn further_group(&self) -> NodeGroup {
-        let view = self.view().await.unwrap();
-        let further = view.nodegroups.into_iter().find(|group| !group.is_default);
-        further.expect("the cluster has a further group")
-    }
-
-    pub async fn accept_update(&self, workers: i32) -> OperationId {
-        let view = self.view().await.unwrap();
-        self.accept_count(CLUSTER_UPDATE, worker_group(&view), workers, Mode::Exclusive).await
-    }
-
-    pub async fn accept_resize(&self, workers: i32) -> OperationId {
-        let view = self.view().await.unwrap();
-        self.accept_count(CLUSTER_RESIZE, worker_group(&view), workers, Mode::Queue).await
-    }
-
-    async fn accept_count(
-        &self,
-        kind: &'static str,
-        group: &NodeGroup,
-        workers: i32,
-        mode: Mode,
-    ) -> OperationId {
-        let id = OperationId(self.entropy.uuid());
-        let params = ClusterResizeParams {
-            nodegroup: group.uuid,
-            node_count: workers,
-            previous_count: group.node_count,
-            nodes_to_remove: Vec::new(),
-            rollback: false,
-        };
-        let status = Some(Status::UpdateInProgress);
-        let patch = NodeGroupPatch { node_count: Some(workers), status, ..Default::default() };
-        let operation = self.operation(id, kind, &params);
-        self.accept(operation, GroupChange::Patch(group.uuid, Box::new(patch)), mode).await;
-        id
-    }
-
-    async fn accept(&self, operation: NewOperation, nodegroup: GroupChange, mode: Mode) {
-        let accept = AcceptOperation {
-            cluster: self.cluster,
-            allowed: |status| status.admits_update() || status.admits_resize(),
-            new_status: Status::UpdateInProgress,
-            nodegroup,
-            event: rows::pending(self.cluster, operation.id, EventAction::Update),
-            operation,
-            mode,
-        };
-        self.store.accept_operation(accept).await.unwrap();
-    }
-
-    pub async fn accept_delete(&self) -> OperationId {
-        let id = OperationId(self.entropy.uuid());
-        let accept = AcceptOperation {
-            cluster: self.cluster,
-            allowed: |_| true,
-            new_status: Status::DeleteInProgress,
-            nodegroup: GroupChange::None,
-            operation: self.operation(id, CLUSTER_DELETE, &ClusterDeleteParams {}),
-            mode: Mode::Supersede,
-            event: rows::pending(self.cluster, id, EventAction::Delete),
-        };
-        self.store.accept_operation(accept).await.unwrap();
-        id
-    }
-
-    fn operation(&self, id: OperationId, kind: &'static str, params: &impl serde::Serialize) -> NewOperation {
-        NewOperation {
-            id,
-            kind,
-            params: serde_json::to_value(params).unwrap(),
-            timeout: self.time_limit,
-            request_id: "req-1".to_owned(),
-            project_id: self.demo.project_id.clone(),
-            user_id: self.demo.user_id.clone(),
-        }
-    }
-}
-
 fn worker_group(view: &ClusterView) -> &NodeGroup {
     view.nodegroups.iter().find(|group| group.name == DEFAULT_WORKER).expect("the cluster has workers")
 }
@@ -347,6 +283,7 @@ pub struct Conductor {
     /// How far the clock moves while an operation waits.
     pub pace: Duration,
     engine: Engine<CrashStore, Change>,
+    nodes: Arc<Nodes>,
     clock: Arc<VirtualClock>,
 }
 
@@ -370,6 +307,7 @@ impl Conductor {
             Err(StoreError::LostLease(_)) => return Some(Drove::LostLease),
             Err(StoreError::Failed(cause)) => panic!("the store failed: {cause:?}"),
         }
+        self.nodes.report().await;
         self.clock.advance(self.pace);
         None
     }

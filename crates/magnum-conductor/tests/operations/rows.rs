@@ -5,7 +5,7 @@ use magnum_db::{AcceptCreate, GroupChange, NewOperation};
 use magnum_fakes::{Account, seed};
 use magnum_types::{
     Cluster, ClusterHandle, ClusterId, ClusterTemplate, Coe, Labels, NodeGroup, NodeGroupHandle, NodeGroupId,
-    OperationId, ServerType, Status, TemplateId,
+    NodeRegistration, NodeState, OperationId, ServerType, Status, TemplateId,
     change::{ClusterEvent, EventAction, EventInitiator, EventOutcome},
     nodegroup::{DEFAULT_MASTER, DEFAULT_WORKER},
 };
@@ -52,6 +52,34 @@ pub fn template(owner: &Account, uuid: Uuid) -> ClusterTemplate {
     }
 }
 
+/// The release that Kubernetes clusters are made with, and the one that they are upgraded to.
+pub const RELEASES: [&str; 2] = ["v1.35.0", "v1.36.0"];
+
+/// A template of Kubernetes, whose clusters leave no volume behind.
+pub fn kubernetes(owner: &Account, uuid: Uuid, release: &str) -> ClusterTemplate {
+    let label = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    let labels = [label("kube_tag", release), label("volumes_on_delete", "delete")];
+    ClusterTemplate {
+        name: format!("kubernetes-{release}"),
+        coe: Coe::Kubernetes,
+        labels: Labels(labels.into_iter().collect()),
+        ..template(owner, uuid)
+    }
+}
+
+/// The same, whose clusters keep volumes, as they do unless they are told otherwise.
+pub fn keeping(owner: &Account, uuid: Uuid, release: &str) -> ClusterTemplate {
+    let mut template = kubernetes(owner, uuid, release);
+    template.labels.0.retain(|name, _| name != "volumes_on_delete");
+    template
+}
+
+/// The same, whose clusters nobody reaches from outside.
+pub fn private(owner: &Account, uuid: Uuid, release: &str) -> ClusterTemplate {
+    let template = kubernetes(owner, uuid, release);
+    ClusterTemplate { floating_ip_enabled: false, master_lb_enabled: false, ..template }
+}
+
 fn cluster(owner: &Account, uuid: ClusterId, template: &ClusterTemplate) -> Cluster {
     Cluster {
         id: 0,
@@ -62,13 +90,13 @@ fn cluster(owner: &Account, uuid: ClusterId, template: &ClusterTemplate) -> Clus
         cluster_template_id: template.uuid.to_string(),
         keypair: template.keypair_id.clone(),
         docker_volume_size: template.docker_volume_size,
-        labels: Labels::default(),
+        labels: template.labels.clone(),
         master_flavor_id: template.master_flavor_id.clone(),
         flavor_id: template.flavor_id.clone(),
         fixed_network: None,
         fixed_subnet: None,
-        floating_ip_enabled: true,
-        master_lb_enabled: true,
+        floating_ip_enabled: template.floating_ip_enabled,
+        master_lb_enabled: template.master_lb_enabled,
         create_timeout: Some(60),
         discovery_url: None,
         stack_id: None,
@@ -132,6 +160,37 @@ pub fn further_group(cluster: &Cluster, uuid: NodeGroupId, node_count: i32) -> G
     GroupChange::New(Box::new(group), handle)
 }
 
+/// A server of a group that has registered and is ready.
+pub fn node(
+    group: &NodeGroup,
+    instance_id: String,
+    name: &str,
+    address: String,
+    generation: i64,
+) -> NodeRegistration {
+    NodeRegistration {
+        token_hash: format!("hash of {instance_id}"),
+        instance_id,
+        cluster: group.cluster_id,
+        nodegroup: group.uuid,
+        role: group.kind(),
+        primary: false,
+        name: name.to_owned(),
+        address,
+        public_address: None,
+        certificate: String::new(),
+        state: NodeState::Ready,
+        wanted_release: Some(RELEASES[0].to_owned()),
+        wanted_image: None,
+        generation,
+        step: Some("signal".to_owned()),
+        error: None,
+        moved: None,
+        last_seen: None,
+        created_at: None,
+    }
+}
+
 pub fn pending(cluster: ClusterId, operation: OperationId, action: EventAction) -> ClusterEvent {
     let initiator = EventInitiator::default();
     ClusterEvent { cluster, operation, action, outcome: EventOutcome::Pending, initiator }
@@ -142,13 +201,13 @@ pub fn create(
     uuid: ClusterId,
     template: &ClusterTemplate,
     groups: [Uuid; 2],
-    workers: i32,
+    [masters, workers]: [i32; 2],
     operation: NewOperation,
 ) -> AcceptCreate {
     let cluster = cluster(owner, uuid, template);
     AcceptCreate {
         nodegroups: vec![
-            group(&cluster, groups[0], DEFAULT_MASTER, 1),
+            group(&cluster, groups[0], DEFAULT_MASTER, masters),
             group(&cluster, groups[1], DEFAULT_WORKER, workers),
         ],
         handle: ClusterHandle {
@@ -159,6 +218,8 @@ pub fn create(
             join_secret_hash: None,
             plan_generation: 1,
             facts: None,
+            rotation: None,
+            certificate_generation: 0,
         },
         event: pending(uuid, operation.id, EventAction::Create),
         operation,

@@ -1,11 +1,11 @@
 //! What the checks run: each kind of operation as it should go, and each on its way back after a failure. The list of
 //! names makes both the table and the tests, so no scenario is forgotten by a check.
 
-use crate::{picture::Picture, rig::Rig};
+use crate::{nodes::Fails, picture::Picture, rig::Rig};
 use magnum_fakes::Call;
 use magnum_types::{
-    CLUSTER_CREATE, CLUSTER_DELETE, CLUSTER_RESIZE, CLUSTER_UPDATE, NODEGROUP_CREATE, NODEGROUP_DELETE,
-    OperationId, OperationState,
+    CA_ROTATE, CLUSTER_CREATE, CLUSTER_DELETE, CLUSTER_RESIZE, CLUSTER_UPDATE, CLUSTER_UPGRADE, Coe,
+    NODEGROUP_CREATE, NODEGROUP_DELETE, NodeState, OperationId, OperationState, Role, UPGRADE_STOP,
 };
 
 /// Hands the scenarios' names to the macro `$then`.
@@ -16,6 +16,11 @@ macro_rules! with_scenarios {
             failing_create failing_update failing_resize retried_delete
             nodegroup_create nodegroup_resize nodegroup_delete delete_with_nodegroup
             failing_nodegroup_create failing_nodegroup_resize retried_nodegroup_delete
+            create_of_five_managers
+            kube_create kube_delete kube_master_resize
+            kube_upgrade kube_nodegroup_upgrade kube_rebuild kube_stop kube_rotate failing_kube_rebuild failing_kube_upgrade failing_kube_rotate
+            kube_create_of_three failing_kube_create kube_master_grow kube_resize retried_kube_delete
+            kube_nodegroup_create kube_nodegroup_resize kube_nodegroup_delete kube_stop_rebuild
         }
     };
 }
@@ -62,6 +67,22 @@ pub enum Extent {
     Everything,
 }
 
+/// Scenarios of which one point is tried in a sample, drawn by the name, so that each meets another step: Kubernetes' turn
+/// of what a Swarm's scenario, or a smaller one of its own, tries at more points. Their steps are the same ones, so what
+/// is to be seen is where the engines differ: registered nodes that are emptied, more masters, another stack. A world
+/// costs half a second, and nine scenarios at as many points as the others have would double the time of all.
+const SPARSE: &[&str] = &[
+    "kube_create_of_three",
+    "failing_kube_create",
+    "kube_master_grow",
+    "kube_resize",
+    "retried_kube_delete",
+    "kube_nodegroup_create",
+    "kube_nodegroup_resize",
+    "kube_nodegroup_delete",
+    "kube_stop_rebuild",
+];
+
 impl Extent {
     /// Points from 1 to `last`: all, or the first, the last and every `stride`-th between. A step makes four
     /// calls of the store, so an odd stride meets each of them.
@@ -79,6 +100,8 @@ pub enum Trouble {
     StackFails,
     /// Heat's next delete fails.
     DeleteFails,
+    /// A worker fails, once.
+    NodeFails(Fails),
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -91,6 +114,16 @@ pub struct Scenario {
     pub after: i32,
     /// What the cluster has, and the operation is about, beside its two default groups.
     pub extra: Extra,
+    /// What the cluster runs.
+    pub engine: Coe,
+    /// Masters before.
+    pub masters: i32,
+    /// Masters that are asked for.
+    pub masters_after: i32,
+    /// What the one point of a sample is drawn by, where it has only one.
+    pub drawn: Option<u64>,
+    /// Nodes get another image.
+    pub image: bool,
 }
 
 /// A further node group.
@@ -106,11 +139,28 @@ pub enum Extra {
 impl Scenario {
     pub fn named(name: &str) -> Self {
         let extra = match name {
-            "nodegroup_create" | "failing_nodegroup_create" => Extra::Asked,
+            "nodegroup_create" | "failing_nodegroup_create" | "kube_nodegroup_create" => Extra::Asked,
             _ if name.contains("nodegroup") => Extra::There,
             _ => Extra::None,
         };
         let (kind, trouble, before, after) = match name {
+            "kube_create" => (CLUSTER_CREATE, Trouble::None, 0, 2),
+            "kube_create_of_three" => (CLUSTER_CREATE, Trouble::None, 0, 1),
+            "failing_kube_create" => (CLUSTER_CREATE, Trouble::StackFails, 0, 2),
+            "kube_delete" => (CLUSTER_DELETE, Trouble::None, 1, 0),
+            "retried_kube_delete" => (CLUSTER_DELETE, Trouble::DeleteFails, 1, 0),
+            "kube_master_resize" | "kube_master_grow" => (CLUSTER_RESIZE, Trouble::None, 1, 1),
+            "kube_resize" => (CLUSTER_RESIZE, Trouble::None, 2, 1),
+            "kube_nodegroup_create" => (NODEGROUP_CREATE, Trouble::None, 1, 2),
+            "kube_nodegroup_resize" => (CLUSTER_RESIZE, Trouble::None, 2, 1),
+            "kube_nodegroup_delete" => (NODEGROUP_DELETE, Trouble::None, 1, 0),
+            "kube_upgrade" | "kube_nodegroup_upgrade" => (CLUSTER_UPGRADE, Trouble::None, 2, 2),
+            "kube_stop" | "kube_stop_rebuild" => (UPGRADE_STOP, Trouble::None, 2, 2),
+            "kube_rebuild" => (CLUSTER_UPGRADE, Trouble::None, 1, 1),
+            "failing_kube_rebuild" => (CLUSTER_UPGRADE, Trouble::StackFails, 1, 1),
+            "kube_rotate" => (CA_ROTATE, Trouble::None, 1, 1),
+            "failing_kube_upgrade" => (CLUSTER_UPGRADE, Trouble::NodeFails(Fails::Upgrading), 1, 1),
+            "failing_kube_rotate" => (CA_ROTATE, Trouble::NodeFails(Fails::After(0)), 1, 1),
             "nodegroup_create" => (NODEGROUP_CREATE, Trouble::None, 1, 2),
             "nodegroup_resize" => (CLUSTER_RESIZE, Trouble::None, 2, 1),
             "nodegroup_delete" => (NODEGROUP_DELETE, Trouble::None, 1, 0),
@@ -119,6 +169,7 @@ impl Scenario {
             "failing_nodegroup_resize" => (CLUSTER_RESIZE, Trouble::StackFails, 1, 2),
             "retried_nodegroup_delete" => (NODEGROUP_DELETE, Trouble::DeleteFails, 1, 0),
             "cluster_create" => (CLUSTER_CREATE, Trouble::None, 0, 2),
+            "create_of_five_managers" => (CLUSTER_CREATE, Trouble::None, 0, 1),
             "cluster_update" => (CLUSTER_UPDATE, Trouble::None, 2, 3),
             "cluster_resize" => (CLUSTER_RESIZE, Trouble::None, 2, 1),
             "cluster_delete" => (CLUSTER_DELETE, Trouble::None, 2, 0),
@@ -128,22 +179,49 @@ impl Scenario {
             "retried_delete" => (CLUSTER_DELETE, Trouble::DeleteFails, 2, 0),
             other => panic!("no scenario {other}"),
         };
-        Self { kind, trouble, before, after, extra }
+        let engine = if name.contains("kube_") { Coe::Kubernetes } else { Coe::SwarmMode };
+        let masters = match name {
+            "kube_master_resize" | "kube_rebuild" | "kube_create_of_three" => 3,
+            "create_of_five_managers" => 5,
+            _ => 1,
+        };
+        let masters_after = match name {
+            "kube_master_resize" => 1,
+            "kube_master_grow" => 3,
+            _ => masters,
+        };
+        let image = name.contains("rebuild");
+        let sum = |sum: u64, byte: u8| sum.wrapping_mul(31).wrapping_add(u64::from(byte));
+        let drawn = SPARSE.contains(&name).then(|| name.bytes().fold(7, sum));
+        Self { kind, trouble, before, after, extra, engine, masters, masters_after, drawn, image }
+    }
+
+    /// The points of a check that are tried, of `last` ones: see [`Extent::points`].
+    pub fn points(self, extent: Extent, last: u64, stride: u64) -> impl Iterator<Item = u64> {
+        let drawn = self.drawn.filter(|_| extent == Extent::Sample);
+        let only = drawn.and_then(|drawn| drawn.checked_rem(last)).map(|point| point + 1);
+        extent
+            .points(last, if only.is_some() { 1 } else { stride })
+            .filter(move |point| only.is_none_or(|only| *point == only))
     }
 
     /// How it ends when nothing but its own trouble happens.
     pub fn end(self) -> OperationState {
         match self.trouble {
-            Trouble::StackFails => OperationState::Failed,
+            Trouble::StackFails | Trouble::NodeFails(_) => OperationState::Failed,
             Trouble::None | Trouble::DeleteFails => OperationState::Done,
         }
     }
 
     /// A world in which the operation is accepted and nothing of it done.
     pub async fn accepted(self) -> (Rig, OperationId) {
+        let rig = match self.engine {
+            Coe::Kubernetes => Rig::kubernetes(self.masters).await,
+            _ => Rig::swarm(self.masters).await,
+        };
         let rig = match self.kind {
-            CLUSTER_CREATE => Rig::new().await,
-            _ => Rig::with_cluster(self.before).await,
+            CLUSTER_CREATE => rig,
+            _ => rig.living(self.before).await,
         };
         if self.extra == Extra::There {
             rig.add_nodegroup(self.before).await;
@@ -152,6 +230,10 @@ impl Scenario {
             Trouble::None => {}
             Trouble::StackFails => rig.cloud.next_stack_fails("No valid host was found."),
             Trouble::DeleteFails => rig.cloud.next_delete_fails("the network is in use"),
+            Trouble::NodeFails(when) => rig.nodes.fail("-node-", when),
+        }
+        if (self.engine, self.kind) == (Coe::Kubernetes, CLUSTER_DELETE) {
+            rig.leave_things();
         }
         let operation = self.accept(&rig).await;
         (rig, operation)
@@ -162,6 +244,28 @@ impl Scenario {
         match self.kind {
             CLUSTER_CREATE => rig.accept_create(self.after).await,
             CLUSTER_UPDATE => rig.accept_update(self.after).await,
+            CLUSTER_UPGRADE if self.image => rig.accept_rebuild().await,
+            CLUSTER_UPGRADE => rig.accept_upgrade(self.extra == Extra::There).await,
+            UPGRADE_STOP => {
+                // The master is done, and workers are being emptied, or about to be made anew.
+                let (upgrade, wanted) = match self.image {
+                    true => (rig.accept_rebuild_of_workers().await, NodeState::Rebuilding),
+                    false => (rig.accept_upgrade(false).await, NodeState::Draining),
+                };
+                let conductor = rig.conductor(None);
+                for _ in 0..16 {
+                    assert_eq!(conductor.turn(upgrade).await, None);
+                    let nodes = rig.store.nodes_of(rig.cluster).await.unwrap();
+                    if nodes.iter().any(|node| node.role == Role::Worker && node.state == wanted) {
+                        break;
+                    }
+                }
+                rig.accept_upgrade_stop().await
+            }
+            CA_ROTATE => rig.accept_rotate().await,
+            CLUSTER_RESIZE if self.masters_after != self.masters => {
+                rig.accept_master_resize(self.masters_after).await
+            }
             CLUSTER_RESIZE if self.extra == Extra::There => rig.accept_group_resize(self.after).await,
             CLUSTER_RESIZE => rig.accept_resize(self.after).await,
             NODEGROUP_CREATE => rig.accept_nodegroup(self.after).await,
@@ -174,15 +278,17 @@ impl Scenario {
     /// Servers of the cluster before: the manager and the workers of each group.
     pub fn servers_before(self) -> i32 {
         let groups = if self.extra == Extra::There { 2 } else { 1 };
-        1 + groups * self.before
+        self.masters + groups * self.before
     }
 
     /// Servers once it has ended well.
     pub fn servers_after(self) -> i32 {
         match (self.kind, self.extra) {
             (CLUSTER_DELETE, _) => 0,
+            (CLUSTER_CREATE, _) => self.masters + self.after,
             (NODEGROUP_DELETE, _) => 1 + self.before,
-            (_, Extra::None) => 1 + self.after,
+            (CLUSTER_UPGRADE, Extra::None) => self.masters + self.after,
+            (_, Extra::None) => self.masters_after + self.after,
             (_, Extra::Asked | Extra::There) => 1 + self.before + self.after,
         }
     }

@@ -36,7 +36,7 @@ section! {
     /// `[cluster_template]`: what templates may ask for.
     ClusterTemplate {
         /// Network drivers that Kubernetes templates may name; `all` means every known one.
-        kubernetes_allowed_network_drivers: Vec<String> = "flannel,calico";
+        kubernetes_allowed_network_drivers: Vec<String> = "flannel,calico,bridge";
         /// Network driver of a Kubernetes template that names none.
         kubernetes_default_network_driver: String = "flannel";
         /// Network drivers that Swarm templates may name; `all` means every known one.
@@ -120,5 +120,11 @@ section! {
         post_install_manifest_url: String = "", releases("Z, 22, M");
         /// Seconds between two looks at a cluster's health; 0 or less means none.
         health_polling_interval: i64 = "60", releases("Z, 22, M");
+        /// Where nodes fetch those of Kubernetes' programs that their image does not bring: below it stands
+        /// `RELEASE/bin/linux/amd64/PROGRAM`.
+        binaries_url: String = "https://dl.k8s.io", ours();
+        /// File of what nodes may fetch, JSON: `{"kubelet": {"v1.36.0": {"sha256": "…", "url": "…"}}}`, the URL only where
+        /// it is another. What is not in it must be in the image.
+        binaries_file: Option<String>, ours();
     }
 }

@@ -157,16 +157,29 @@ async fn a_notification_is_sent_at_least_once_and_in_order(ground: Ground) {
     let store = &ground.store;
     let ids = |rows: &[magnum_db::OutboxRow]| rows.iter().map(|row| row.id).collect::<Vec<_>>();
     let first = ids(&store.outbox_take(2, "one", ms(200)).await.unwrap());
-    assert_eq!(ids(&store.outbox_take(9, "two", MINUTE).await.unwrap()), [0; 0], "one sender at a time");
+    for sender in ["two", "one"] {
+        let more = ids(&store.outbox_take(9, sender, MINUTE).await.unwrap());
+        assert_eq!(more, [0; 0], "{sender} gets none while some are in hand: later ones would overtake them");
+    }
     store.outbox_done(&first[..1]).await.unwrap();
     ground.pass(ms(250)).await;
     // The first sender died with one in hand: it is sent again, before the later one.
     let again = ids(&store.outbox_take(9, "two", MINUTE).await.unwrap());
     assert_eq!((first.len(), again.len(), again[0]), (2, 2, first[1]));
     assert!(first[0] < again[0] && again[0] < again[1]);
-    store.outbox_failed(again[0]).await.unwrap();
-    assert_eq!(ids(&store.outbox_take(9, "two", MINUTE).await.unwrap()), again[..1]);
-    store.outbox_done(&again).await.unwrap();
+    store.outbox_failed(&again, "one").await.unwrap();
+    assert_eq!(
+        ids(&store.outbox_take(9, "one", MINUTE).await.unwrap()),
+        [0; 0],
+        "only the holder gives back"
+    );
+    store.outbox_done(&again[..1]).await.unwrap();
+    store.outbox_failed(&again[1..], "two").await.unwrap();
+    store.outbox_failed(&[], "two").await.unwrap();
+    accepted(&ground, "p1", "d").await;
+    let rest = ids(&store.outbox_take(9, "one", MINUTE).await.unwrap());
+    assert_eq!((rest.len(), rest[0]), (2, again[1]), "what failed comes before what happened since");
+    store.outbox_done(&rest).await.unwrap();
     store.outbox_done(&[]).await.unwrap();
     assert_eq!(store.outbox_take(9, "three", MINUTE).await.unwrap(), []);
 }

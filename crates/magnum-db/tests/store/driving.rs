@@ -7,8 +7,8 @@ use crate::{
 use jiff::Timestamp;
 use magnum_db::{DbError, Mode};
 use magnum_types::{
-    Change, ClusterPatch, CredentialKind, HandlePatch, NodeGroupPatch, OperationState, OperationStore,
-    Status,
+    Authority, Change, ClusterPatch, CredentialKind, HandlePatch, NodeGroupPatch, OperationState,
+    OperationStore, Rotation, RotationPhase, Status,
     operation::{Fence, StepEntry, StepEvent, StoreError},
 };
 use serde_json::json;
@@ -221,16 +221,27 @@ async fn every_field_of_every_patch_is_written(ground: Ground) {
         node_count: Some(5),
         node_addresses: Some(vec!["10.0.0.9".to_owned()]),
         version: some("1.33"),
+        labels: Some(crate::samples::labels(&[("kube_tag", "v1.33.1")])),
+        image_id: some("w"),
         min_node_count: Some(2),
         max_node_count: Some(Some(9)),
         node_labels: Some(Some(crate::samples::labels(&[("tier", "gold")]))),
         node_taints: Some(Some(serde_json::json!([{"key": "k", "effect": "NoExecute"}]))),
+    };
+    let references = |name: &str| [(Authority::Cluster, name.to_owned())].into();
+    let rotation = Rotation {
+        phase: RotationPhase::Clients,
+        old: references("x"),
+        new: references("y"),
+        old_client: Some("z".to_owned()),
     };
     let handle_patch = HandlePatch {
         credential: Some(Some(CredentialKind::ApplicationCredential)),
         application_credential_id: some("s"),
         join_secret_hash: some("t"),
         facts: some("u"),
+        certificate_generation: Some(3),
+        rotation: Some(Some(rotation.clone())),
         raise_plan_generation: true,
     };
     let changes = vec![
@@ -276,6 +287,7 @@ async fn every_field_of_every_patch_is_written(ground: Ground) {
         (Some("q"), Some("r"), Some("1.33"))
     );
     assert_eq!((g.min_node_count, g.max_node_count), (2, Some(9)));
+    assert_eq!((g.image_id.as_deref(), g.labels.get("kube_tag")), (Some("w"), Some("v1.33.1")));
     assert_eq!(g.node_labels.as_ref().and_then(|labels| labels.get("tier")), Some("gold"));
     assert_eq!(g.node_taints.as_ref().map(|taints| taints[0]["key"].clone()), Some("k".into()));
     assert_eq!(after.nodegroups[0], view.nodegroups[0]);
@@ -286,6 +298,7 @@ async fn every_field_of_every_patch_is_written(ground: Ground) {
         (Some("s"), Some("t"))
     );
     assert_eq!((handle.facts.as_deref(), handle.plan_generation), (Some("u"), 2));
+    assert_eq!((handle.rotation, handle.certificate_generation), (Some(rotation), 3));
     let all = vec![Change::NodeGroups(cluster, Status::DeleteInProgress, Some("all".to_owned()))];
     ground.store.progress(fence(&held), all).await.unwrap();
     let after = ground.store.cluster_by_id(cluster).await.unwrap();

@@ -5,11 +5,13 @@
 mod accepting;
 mod driving;
 mod ground;
+mod history;
 mod nodegroups;
 mod nodes;
 mod races;
 mod reading;
 mod samples;
+mod statements;
 
 use ground::{Case, Ground};
 use magnum_testing::mariadb::Mariadb;
@@ -20,9 +22,11 @@ fn cases() -> Vec<(&'static str, Case)> {
         reading::cases(),
         accepting::cases(),
         driving::cases(),
+        history::cases(),
         nodegroups::cases(),
         nodes::cases(),
         races::cases(),
+        statements::cases(),
     ]
     .concat()
 }

@@ -32,7 +32,7 @@ pub(super) const LABELS: &[LabelSpec] = &[
         "octavia_lb_algorithm",
         LabelKind::OneOf(&["ROUND_ROBIN", "LEAST_CONNECTIONS", "SOURCE_IP", "SOURCE_IP_PORT"]),
         "ROUND_ROBIN",
-        "how the load balancer chooses a manager",
+        "how the load balancer chooses a manager; the provider ovn has SOURCE_IP_PORT only, which is then the default",
     ),
     idle("rexray_preempt", LabelKind::Boolean, "false", "REX-Ray is no longer maintained"),
     idle(

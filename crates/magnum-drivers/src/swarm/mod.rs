@@ -13,13 +13,13 @@ mod plan;
 mod validate;
 
 use crate::{
-    driver::{ClusterOutputs, Driver, MemberGroup, Provides, ScaleUpdate, Stack},
+    driver::{ClusterOutputs, Driver, MemberGroup, NodePlan, Provides, ScaleUpdate, Stack},
     error::DriverError,
     inputs::{ClusterSpecView, GroupStackInputs, PlanInputs, ScaleInputs, StackInputs},
     labels::{LabelSpec, Warning},
 };
 use indexmap::IndexMap;
-use magnum_types::{Cluster, ClusterTemplate, Coe, NodeRegistration, Role, ServerType, plan::PlanStep};
+use magnum_types::{Cluster, ClusterTemplate, Coe, NodeRegistration, Role, ServerType};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
@@ -118,8 +118,12 @@ impl Driver for SwarmDriver {
         outputs::read(cluster, template, outputs, facts)
     }
 
-    fn plan(&self, inputs: &PlanInputs<'_>) -> Option<Vec<PlanStep>> {
-        plan::plan(inputs)
+    fn plan(&self, inputs: &PlanInputs<'_>) -> Option<NodePlan> {
+        plan::plan(inputs).map(NodePlan::from)
+    }
+
+    fn node_subject(&self, name: &str) -> (String, String) {
+        (name.to_owned(), "swarm".to_owned())
     }
 
     fn facts_wanted(&self) -> &'static [&'static str] {

@@ -1,26 +1,24 @@
 //! The stack of a further group of workers: the member file of the cluster's own stack, in the cluster's network and
 //! behind its workers' security groups.
 
-use super::parameters::{Values, label, magnum_url};
-use crate::{driver::Stack, error::DriverError, inputs::GroupStackInputs};
+use crate::{
+    driver::Stack,
+    error::DriverError,
+    inputs::GroupStackInputs,
+    stack_values::{Values, comma_separated, label, magnum_url, timeout_minutes},
+    user_data,
+};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use secrecy::ExposeSecret as _;
-use serde_json::{Value, json};
+use serde_json::json;
 
 pub(super) fn stack(inputs: &GroupStackInputs<'_>) -> Result<Stack, DriverError> {
     let GroupStackInputs { cluster, template, group, join_secret, settings, cluster_outputs } = *inputs;
     let offered = |name: &str| {
         let value = cluster_outputs.get(name).filter(|value| !value.is_null());
-        value.cloned().ok_or_else(|| DriverError::Field {
-            field: "cluster",
-            problem: format!(
-                "its stack has no output {name}, so no further node group can be built on it; stacks that this \
-                 release makes have it"
-            ),
-        })
+        value.cloned().ok_or_else(|| DriverError::no_output(name))
     };
-    let minutes =
-        cluster.create_timeout.filter(|minutes| *minutes > 0).unwrap_or(settings.create_timeout).max(1);
+    let minutes = timeout_minutes(cluster, settings);
     let labels = &group.labels;
     let mut values = Values::default();
 
@@ -55,25 +53,14 @@ pub(super) fn stack(inputs: &GroupStackInputs<'_>) -> Result<Stack, DriverError>
     values.set("floating_ip_enabled", cluster.floating_ip_enabled);
 
     let files = [
-        ("swarmnode.yaml", include_str!("../../assets/swarm/swarmnode.yaml")),
-        ("../node/user-data", include_str!("../../assets/node/user-data")),
+        ("swarmnode.yaml", include_str!("../../assets/swarm/swarmnode.yaml").to_owned()),
+        (user_data::FILE, user_data::cloud_init()),
     ];
     Ok(Stack {
         template: include_str!("../../assets/swarm/swarmnodegroup.yaml").to_owned(),
-        files: files.into_iter().map(|(name, text)| (name.to_owned(), text.to_owned())).collect(),
+        files: files.into_iter().map(|(name, text)| (name.to_owned(), text)).collect(),
         environment: json!({}),
         parameters: values.0,
         timeout_minutes: minutes,
     })
-}
-
-/// A list as Heat takes one for a parameter.
-fn comma_separated(value: Value) -> Value {
-    match value {
-        Value::Array(items) => {
-            let texts: Vec<&str> = items.iter().filter_map(Value::as_str).collect();
-            Value::String(texts.join(","))
-        }
-        other => other,
-    }
 }

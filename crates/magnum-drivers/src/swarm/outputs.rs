@@ -1,7 +1,6 @@
-//! From a stack's outputs to what clients read of a cluster. While a stack is being built some outputs are empty,
-//! null or hold nulls: those are no addresses yet.
+//! From a stack's outputs to what clients read of a cluster.
 
-use crate::driver::ClusterOutputs;
+use crate::{driver::ClusterOutputs, stack_values::addresses};
 use magnum_types::{Cluster, ClusterTemplate};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -34,9 +33,4 @@ fn url(address: &str, port: u16) -> String {
     } else {
         format!("tcp://{address}:{port}")
     }
-}
-
-fn addresses(value: Option<&Value>) -> Vec<String> {
-    let entries = value.and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-    entries.iter().filter_map(Value::as_str).filter(|text| !text.is_empty()).map(str::to_owned).collect()
 }

@@ -2,40 +2,32 @@
 
 use crate::{
     driver::Stack,
-    inputs::{DriverSettings, StackInputs},
+    inputs::StackInputs,
     labels,
+    stack_values::{Values, label, lb_algorithm, magnum_url, node_rules, timeout_minutes},
+    user_data,
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use indexmap::IndexMap;
-use magnum_types::Labels;
 use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 
-/// What workers publish unless a label opens more: web servers, and the range that orchestrators publish in.
-const PUBLISHED: &[(u16, u16)] = &[(80, 80), (443, 443), (8080, 8080), (30000, 32767)];
+/// What workers publish besides the range that orchestrators publish in: web servers.
+const PUBLISHED: &[(u16, u16)] = &[(80, 80), (443, 443), (8080, 8080)];
 
 pub(super) fn stack(inputs: &StackInputs<'_>) -> Stack {
     let files = [
-        ("swarmmaster.yaml", include_str!("../../assets/swarm/swarmmaster.yaml")),
-        ("swarmnode.yaml", include_str!("../../assets/swarm/swarmnode.yaml")),
-        ("../node/user-data", include_str!("../../assets/node/user-data")),
+        ("swarmmaster.yaml", include_str!("../../assets/swarm/swarmmaster.yaml").to_owned()),
+        ("swarmnode.yaml", include_str!("../../assets/swarm/swarmnode.yaml").to_owned()),
+        (user_data::FILE, user_data::cloud_init()),
     ];
     Stack {
         template: include_str!("../../assets/swarm/swarmcluster.yaml").to_owned(),
-        files: files.into_iter().map(|(name, text)| (name.to_owned(), text.to_owned())).collect(),
+        files: files.into_iter().map(|(name, text)| (name.to_owned(), text)).collect(),
         environment: json!({}),
         parameters: parameters(inputs),
-        timeout_minutes: timeout_minutes(inputs),
+        timeout_minutes: timeout_minutes(inputs.cluster, inputs.settings),
     }
-}
-
-fn timeout_minutes(inputs: &StackInputs<'_>) -> i32 {
-    inputs
-        .cluster
-        .create_timeout
-        .filter(|minutes| *minutes > 0)
-        .unwrap_or(inputs.settings.create_timeout)
-        .max(1)
 }
 
 /// Names are upstream's where upstream has one; what is not set keeps the template's default.
@@ -54,7 +46,7 @@ fn parameters(inputs: &StackInputs<'_>) -> IndexMap<String, Value> {
     values.set("verify_ca", settings.verify_ca);
     values.set("tls_disabled", template.tls_disabled);
     values.set("swarm_port", super::port(template));
-    values.set("wait_condition_timeout", timeout_minutes(inputs).saturating_mul(60));
+    values.set("wait_condition_timeout", timeout_minutes(inputs.cluster, inputs.settings).saturating_mul(60));
 
     values.given("ssh_key_name", cluster.keypair.as_deref().or(template.keypair_id.as_deref()));
     values.set("master_image", masters.image_id.as_deref().unwrap_or(&template.image_id));
@@ -94,58 +86,10 @@ fn parameters(inputs: &StackInputs<'_>) -> IndexMap<String, Value> {
         cluster.master_lb_enabled && (asked || floating) && template.external_network_id.is_some(),
     );
     values.given("octavia_provider", label(labels, "octavia_provider"));
-    values.given("octavia_lb_algorithm", label(labels, "octavia_lb_algorithm"));
-    values.set("node_rules", node_rules(labels));
+    values.given("octavia_lb_algorithm", lb_algorithm(labels));
+    values.set("node_rules", node_rules(labels, PUBLISHED));
     values.given("http_proxy", template.http_proxy.as_deref());
     values.given("https_proxy", template.https_proxy.as_deref());
     values.given("no_proxy", template.no_proxy.as_deref());
     values.0
-}
-
-pub(super) fn label<'a>(labels: &'a Labels, name: &str) -> Option<&'a str> {
-    labels.get(name).filter(|value| !value.is_empty())
-}
-
-/// The configured address with the version that nodes expect.
-pub(super) fn magnum_url(settings: &DriverSettings) -> String {
-    let url = settings.magnum_url.trim_end_matches('/');
-    if url.ends_with("/v1") { url.to_owned() } else { format!("{url}/v1") }
-}
-
-/// Security group rules of the workers for everybody outside.
-fn node_rules(labels: &Labels) -> Value {
-    let asked = label(labels, "open_ports").and_then(labels::ports).unwrap_or_default();
-    let mut rules = vec![json!({"protocol": "icmp"}), rule("tcp", (22, 22))];
-    let mut open: Vec<(u16, u16)> = PUBLISHED.to_vec();
-    open.extend(asked);
-    // Neutron refuses the same rule twice.
-    open.sort_unstable();
-    open.dedup();
-    for range in open {
-        rules.extend(
-            [rule("tcp", range), rule("udp", range)].into_iter().filter(|new| *new != rule("tcp", (22, 22))),
-        );
-    }
-    Value::Array(rules)
-}
-
-fn rule(protocol: &str, (first, last): (u16, u16)) -> Value {
-    json!({"protocol": protocol, "port_range_min": first, "port_range_max": last})
-}
-
-/// Parameters by name.
-#[derive(Default)]
-pub(super) struct Values(pub(super) IndexMap<String, Value>);
-
-impl Values {
-    pub(super) fn set(&mut self, name: &str, value: impl Into<Value>) {
-        self.0.insert(name.to_owned(), value.into());
-    }
-
-    /// Sets what is there and not empty.
-    pub(super) fn given(&mut self, name: &str, value: Option<&str>) {
-        if let Some(value) = value.filter(|value| !value.is_empty()) {
-            self.set(name, value);
-        }
-    }
 }

@@ -6,17 +6,17 @@
 //! again while it is emptied.
 
 use super::{FOUNDER, MANAGER_TOKEN, WORKER_TOKEN};
-use crate::inputs::PlanInputs;
+use crate::{
+    inputs::PlanInputs,
+    plan_steps::{MINUTE, socket_address, step},
+};
 use magnum_types::{
     NodeRegistration, Role,
     plan::{Action, PlanStep, Text},
     registration::NodeState,
 };
-use std::collections::BTreeMap;
 
 mod engine;
-
-const MINUTE: u32 = 60;
 
 pub(super) fn plan(inputs: &PlanInputs<'_>) -> Option<Vec<PlanStep>> {
     let node = inputs.node;
@@ -102,20 +102,4 @@ fn farewells(nodes: &[NodeRegistration]) -> Vec<PlanStep> {
 
 fn is_going(node: &NodeRegistration) -> bool {
     matches!(node.state, NodeState::Leaving | NodeState::Gone)
-}
-
-fn socket_address(address: &str, port: u16) -> String {
-    if address.contains(':') { format!("[{address}]:{port}") } else { format!("{address}:{port}") }
-}
-
-fn step(name: &str, timeout: u32, action: Action) -> PlanStep {
-    PlanStep { name: name.to_owned(), timeout, action }
-}
-
-fn file(name: &str, path: &str, mode: u32, content: String) -> PlanStep {
-    step(name, MINUTE, Action::File { path: path.to_owned(), mode, content: Text(content) })
-}
-
-fn programs(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
-    pairs.iter().map(|(program, package)| ((*program).to_owned(), (*package).to_owned())).collect()
 }

@@ -4,6 +4,7 @@ use crate::{
     error::DriverError,
     inputs::ClusterSpecView,
     labels::{self, Warning},
+    stack_values::check_ovn,
 };
 
 pub(super) fn validate(spec: &ClusterSpecView<'_>) -> Result<Vec<Warning>, DriverError> {
@@ -67,6 +68,7 @@ pub(super) fn validate(spec: &ClusterSpecView<'_>) -> Result<Vec<Warning>, Drive
     {
         return Err(field("master_count", "must be odd: an even number of managers survives no more losses"));
     }
+    warnings.extend(check_ovn(spec.labels, spec.master_lb_enabled)?);
     Ok(warnings)
 }
 
@@ -89,6 +91,7 @@ mod tests {
             floating_ip_enabled: true,
             master_lb_enabled: false,
             registry_enabled: false,
+            tls_disabled: false,
             master_count: Some(3),
         };
         change(&mut spec);

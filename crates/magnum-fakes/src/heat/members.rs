@@ -4,7 +4,10 @@
 //! used again. Servers are there as soon as the work begins, since nodes report while their stack is in progress;
 //! members that leave go when the work ends.
 
-use super::stack::{Condition, Group, LAYOUTS, Layout, Member, Stack};
+use super::{
+    Part,
+    stack::{Condition, Group, LAYOUTS, Layout, Member, Stack},
+};
 use crate::{
     cinder::Volume,
     neutron::{FloatingIp, Network, Port, Subnet},
@@ -18,9 +21,8 @@ use std::collections::BTreeSet;
 impl State {
     /// Makes what a stack has once.
     pub(super) fn shared_things(&mut self, stack: &mut Stack) {
-        // A stack has the groups whose count is a parameter of its template; founders come with other masters.
         let declares = |name: &str| stack.declared.iter().any(|parameter| parameter.name == name);
-        let has = |layout: &&Layout| declares(layout.count.unwrap_or("number_of_secondary_masters"));
+        let has = |layout: &&Layout| declares(layout.told_by);
         stack.groups = LAYOUTS
             .iter()
             .filter(has)
@@ -56,6 +58,7 @@ impl State {
                 address,
                 port: port.clone(),
                 status: "ACTIVE",
+                gone: None,
             };
             stack.balancer = Some(balancer.id.clone());
             self.balancers.insert(balancer.id.clone(), balancer);
@@ -119,8 +122,8 @@ impl State {
     pub(super) fn fit_members(&mut self, stack: &mut Stack) {
         let mut groups = std::mem::take(&mut stack.groups);
         for group in &mut groups {
-            if group.layout.removes {
-                let named = self.named_members(group, stack.parameter("nodes_to_remove"));
+            if let Some(removes) = group.layout.removes {
+                let named = self.named_members(group, stack.parameter(removes));
                 group.skipped.extend(named);
             }
             let count = group.layout.count.map_or(1, |parameter| stack.number(parameter));
@@ -146,6 +149,14 @@ impl State {
                 }
             }
             group.members.sort_by_key(|member| member.index);
+            for member in &mut group.members {
+                let image = stack.image(&group.layout, member.index);
+                let server = member.server.as_ref().and_then(|server| self.servers.get(server));
+                if server.is_some_and(|server| server.image != image) {
+                    member.rebuilding = Some(image);
+                    member.condition = Condition::Building;
+                }
+            }
         }
         stack.groups = groups;
     }
@@ -170,7 +181,7 @@ impl State {
             name: format!("{}-{}-{index}", stack.name, layout.word),
             project: stack.project.clone(),
             status: "ACTIVE",
-            image: stack.parameter(layout.image).to_owned(),
+            image: stack.image(layout, index),
             flavor: stack.parameter(layout.flavor).to_owned(),
             created: self.now(),
         };
@@ -200,6 +211,8 @@ impl State {
             floating,
             volume,
             condition: Condition::Building,
+            failed_at: Part::Server,
+            rebuilding: None,
         };
         self.servers.insert(server.id.clone(), server);
         member
@@ -228,7 +241,13 @@ impl State {
             for member in &leaving {
                 self.member_forget(member);
             }
-            group.members.iter_mut().for_each(|member| member.condition = Condition::Complete);
+            for member in &mut group.members {
+                member.condition = Condition::Complete;
+                let server = member.server.as_ref().and_then(|server| self.servers.get_mut(server));
+                if let (Some(server), Some(image)) = (server, member.rebuilding.take()) {
+                    server.image = image;
+                }
+            }
         }
     }
 

@@ -31,12 +31,23 @@ pub(crate) enum Pace {
     ByHand,
 }
 
+/// What of a member fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Part {
+    /// Its server.
+    #[default]
+    Server,
+    /// Its port, without which there is no server.
+    Port,
+}
+
 #[derive(Debug)]
 pub(crate) struct Heat {
     pub stacks: IndexMap<String, Stack>,
     pub pace: Pace,
     pub quota_exceeded: bool,
-    pub failures: VecDeque<String>,
+    /// Where in a member, and why.
+    pub failures: VecDeque<(Part, String)>,
     pub delete_failures: VecDeque<String>,
 }
 
@@ -99,6 +110,10 @@ impl State {
                 match (top, rest) {
                     (Some(id), []) => self.stack_call(ask, &id),
                     (Some(top), rest) => self.stack_parts(ask, &top, &top, rest),
+                    (None, []) if ask.verb() == "GET" => match nested() {
+                        Some(outer) => self.nested_show(&outer, name, id),
+                        None => no_stack(name),
+                    },
                     (None, ["resources", ..]) => match nested() {
                         Some(outer) => self.stack_parts(ask, &outer, id, rest),
                         None => no_stack(name),

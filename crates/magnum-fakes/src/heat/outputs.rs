@@ -1,4 +1,4 @@
-//! The outputs of a stack, as the Swarm template defines them.
+//! The outputs of a stack, as the templates define them.
 
 use super::stack::{Condition, Group, Stack};
 use crate::state::State;
@@ -10,6 +10,9 @@ impl State {
         let mut outputs = Vec::new();
         if stack.founds() {
             outputs.push(("api_address".to_owned(), self.api_address(stack, floating)));
+            let balancer = stack.balancer.as_ref().and_then(|id| self.balancers.get(id));
+            let private = balancer.map(|balancer| balancer.address.clone()).unwrap_or_default();
+            outputs.push(("api_private_address".to_owned(), private.into()));
             let (network, subnet) = self.place_of(stack);
             outputs.push(("node_network".to_owned(), network.into()));
             outputs.push(("node_subnet".to_owned(), subnet.into()));

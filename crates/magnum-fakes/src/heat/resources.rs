@@ -3,7 +3,7 @@
 //! The tree is made anew for each question from the stack's members, then cut to the asked depth and filters.
 
 use super::{
-    no_stack, refused,
+    Part, no_stack, refused,
     stack::{Condition, Group, Member, Stack, href},
 };
 use crate::{
@@ -28,6 +28,7 @@ fn status_of(stack: &Stack, condition: &Condition) -> (String, String) {
     let action = if stack.action == "DELETE" { "DELETE" } else { "CREATE" };
     match condition {
         _ if action == "DELETE" => (stack.status_line(), stack.reason.clone()),
+        Condition::Waiting => ("INIT_COMPLETE".to_owned(), String::new()),
         Condition::Building => (format!("{action}_IN_PROGRESS"), "state changed".to_owned()),
         Condition::Complete => (format!("{action}_COMPLETE"), "state changed".to_owned()),
         Condition::Failed(reason) => (format!("{action}_FAILED"), reason.clone()),
@@ -117,13 +118,19 @@ fn member_things(stack: &Stack, group: &Group, member: &Member, own: &(String, S
         Condition::Building | Condition::Failed(_) => &Condition::Complete,
         other => other,
     };
-    // Until the node signals, all but the wait condition is complete; a failed member failed at its server.
+    // Until the node signals, all but the wait condition is complete; a failed member failed at its server or its port.
+    let at_port = matches!(member.condition, Condition::Failed(_)) && member.failed_at == Part::Port;
     let server = match &member.condition {
         Condition::Building => &Condition::Complete,
+        Condition::Failed(_) if at_port => &Condition::Waiting,
         other => other,
     };
+    let (port_id, port) = match at_port {
+        true => (Some(none()), &member.condition),
+        false => (member.port.clone(), complete),
+    };
     let things = [
-        (layout.port, "OS::Neutron::Port", member.port.clone(), complete),
+        (layout.port, "OS::Neutron::Port", port_id, port),
         (layout.floating, "OS::Neutron::FloatingIP", member.floating.clone(), complete),
         ("docker_volume", "OS::Cinder::Volume", member.volume.clone(), complete),
         (layout.server, "OS::Nova::Server", Some(member.server.clone().unwrap_or_else(none)), server),
@@ -154,6 +161,24 @@ impl State {
             tree(stack).iter().any(|resource| resource.nested.as_ref() == Some(&nested))
         };
         self.heat.stacks.values().find(holds).map(|stack| stack.id.clone())
+    }
+
+    /// A member's own stack, as far as somebody asks for it: the name of its server is a parameter there.
+    pub(super) fn nested_show(&self, outer: &str, name: &str, id: &str) -> Reply {
+        let Some(stack) = self.heat.stacks.get(outer) else { return no_stack(name) };
+        let holds = |group: &&Group| group.members.iter().any(|member| member.nested == id);
+        let group = stack.groups.iter().find(holds);
+        let member = group.and_then(|group| group.members.iter().find(|member| member.nested == id));
+        let mut parameters = Map::new();
+        if let (Some(group), Some(member)) = (group, member) {
+            let server = format!("{}-{}-{}", stack.name, group.layout.word, member.index);
+            parameters.insert("name".to_owned(), server.into());
+        }
+        Reply::ok(&json!({ "stack": {
+            "id": id, "stack_name": name, "stack_status": stack.status_line(), "stack_status_reason": "",
+            "creation_time": stamp(stack.created), "parent": stack.id, "parameters": parameters,
+            "links": [{ "href": href(&self.base_url, &stack.project, name, id), "rel": "self" }],
+        }}))
     }
 
     fn resource_json(&self, stack: &Stack, resource: &Resource) -> Map<String, Value> {

@@ -1,6 +1,6 @@
 //! A stack and its groups of members, as Heat's database would hold them.
 
-use super::template::Declared;
+use super::{Part, template::Declared};
 use crate::state::stamp;
 use indexmap::IndexMap;
 use jiff::Timestamp;
@@ -19,10 +19,17 @@ pub(crate) struct Layout {
     pub floating: &'static str,
     pub wait: &'static str,
     pub image: &'static str,
+    /// The parameter that gives single members images of their own; empty where there is none.
+    pub images: &'static str,
     pub flavor: &'static str,
     /// The parameter that holds the count; `None` for always one.
     pub count: Option<&'static str>,
-    pub removes: bool,
+    /// The parameter that names members to remove.
+    pub removes: Option<&'static str>,
+    /// The parameter that only templates with such a group declare.
+    pub told_by: &'static str,
+    /// A stack with such a group is a cluster's own.
+    pub founds: bool,
 }
 
 const MANAGER: Layout = Layout {
@@ -34,13 +41,16 @@ const MANAGER: Layout = Layout {
     floating: "swarm_master_floating",
     wait: "master_wait_condition",
     image: "master_image",
+    images: "",
     flavor: "master_flavor",
     count: None,
-    removes: false,
+    removes: None,
+    told_by: "number_of_secondary_masters",
+    founds: true,
 };
 
-/// The groups of a Swarm's stack.
-pub(crate) const LAYOUTS: [Layout; 3] = [
+/// The groups of stacks, of Swarm's first.
+pub(crate) const LAYOUTS: [Layout; 5] = [
     MANAGER,
     Layout {
         group: "swarm_secondary_masters",
@@ -57,14 +67,51 @@ pub(crate) const LAYOUTS: [Layout; 3] = [
         floating: "swarm_node_floating",
         wait: "node_wait_condition",
         image: "node_image",
+        images: "",
         flavor: "node_flavor",
         count: Some("number_of_nodes"),
-        removes: true,
+        removes: Some("nodes_to_remove"),
+        told_by: "number_of_nodes",
+        founds: false,
+    },
+    Layout {
+        group: "kube_masters",
+        file: "kubemaster.yaml",
+        word: "master",
+        server: "kube-master",
+        port: "kube_master_eth0",
+        floating: "kube_master_floating",
+        wait: "master_wait_condition",
+        image: "master_image",
+        images: "master_images",
+        flavor: "master_flavor",
+        count: Some("number_of_masters"),
+        removes: Some("masters_to_remove"),
+        told_by: "masters_to_remove",
+        founds: true,
+    },
+    Layout {
+        group: "kube_minions",
+        file: "kubeminion.yaml",
+        word: "node",
+        server: "kube-minion",
+        port: "kube_minion_eth0",
+        floating: "kube_minion_floating",
+        wait: "minion_wait_condition",
+        image: "minion_image",
+        images: "minion_images",
+        flavor: "minion_flavor",
+        count: Some("number_of_minions"),
+        removes: Some("minions_to_remove"),
+        told_by: "number_of_minions",
+        founds: false,
     },
 ];
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Condition {
+    /// Not begun with, and never will be.
+    Waiting,
     Building,
     Complete,
     Failed(String),
@@ -81,6 +128,10 @@ pub(crate) struct Member {
     pub floating: Option<String>,
     pub volume: Option<String>,
     pub condition: Condition,
+    /// What of it failed, where it did.
+    pub failed_at: Part,
+    /// The image that its server is being made anew from, under the same id.
+    pub rebuilding: Option<String>,
 }
 
 #[derive(Debug, Clone)]
@@ -137,7 +188,7 @@ pub(crate) struct Stack {
 impl Stack {
     /// It is a cluster's own stack, not that of a further group.
     pub(crate) fn founds(&self) -> bool {
-        self.groups.iter().any(|group| group.layout.count.is_none())
+        self.groups.iter().any(|group| group.layout.founds)
     }
 
     pub fn status_line(&self) -> String {
@@ -166,6 +217,13 @@ impl Stack {
 
     pub fn members(&self) -> impl Iterator<Item = &Member> {
         self.groups.iter().flat_map(|group| &group.members)
+    }
+
+    /// The image of a member.
+    pub fn image(&self, layout: &Layout, index: u32) -> String {
+        let single: Value = serde_json::from_str(self.parameter(layout.images)).unwrap_or_default();
+        let own = single.get(index.to_string()).and_then(Value::as_str);
+        own.unwrap_or_else(|| self.parameter(layout.image)).to_owned()
     }
 
     /// The stack's own address.

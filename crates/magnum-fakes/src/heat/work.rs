@@ -4,7 +4,7 @@
 //! at before every call, or when a test ends it by hand.
 
 use super::{
-    Pace, accepted, no_stack, refused,
+    Pace, Part, accepted, no_stack, refused,
     stack::{Condition, Event, Stack, as_text},
     template::{self, Declared},
 };
@@ -256,10 +256,10 @@ impl State {
             action => {
                 let building = stack.members().any(|member| member.condition == Condition::Building);
                 let quota = state.heat.quota_exceeded && building;
-                let failure = state.heat.failures.pop_front().or_else(|| quota.then(|| QUOTA.to_owned()));
-                match failure {
-                    Some(reason) => {
-                        let wrapped = state.fail_a_member(stack, &reason);
+                let used_up = || quota.then(|| (Part::Server, QUOTA.to_owned()));
+                match state.heat.failures.pop_front().or_else(used_up) {
+                    Some((part, reason)) => {
+                        let wrapped = state.fail_a_member(stack, part, &reason);
                         state.end_failed(stack, &wrapped, !stack.disable_rollback);
                     }
                     None => {
@@ -275,7 +275,7 @@ impl State {
     /// Ends the work of one stack with a failure.
     pub fn fail_work(&mut self, id: &str, reason: &str) {
         self.change_stack(id, |state, stack| {
-            let wrapped = state.fail_a_member(stack, reason);
+            let wrapped = state.fail_a_member(stack, Part::Server, reason);
             state.end_failed(stack, &wrapped, !stack.disable_rollback);
         });
     }
@@ -308,27 +308,38 @@ impl State {
         self.note(stack);
     }
 
-    /// Marks the failed server and everything around it; gives the stack's own reason.
-    fn fail_a_member(&mut self, stack: &mut Stack, reason: &str) -> String {
+    /// Marks the failed server or port and everything around it; gives the stack's own reason.
+    fn fail_a_member(&mut self, stack: &mut Stack, part: Part, reason: &str) -> String {
         let action = stack.action;
         let mut wrapped = format!("Resource {action} failed: {reason}");
         let mut found = None;
+        let mut port = None;
         for group in &mut stack.groups {
             let layout = group.layout;
             for member in group.members.iter_mut().filter(|member| member.condition == Condition::Building) {
-                let path = format!("{}.resources[{}].{}", layout.group, member.index, layout.server);
+                let resource = match part {
+                    Part::Server => layout.server,
+                    Part::Port => layout.port,
+                };
+                let path = format!("{}.resources[{}].{resource}", layout.group, member.index);
                 if found.is_none() {
-                    let own = reason.replace("resources.%s", &format!("resources.{}", layout.server));
+                    let own = reason.replace("resources.%s", &format!("resources.{resource}"));
                     wrapped = format!("Resource {action} failed: {}", reason.replace("%s", &path));
                     member.condition = Condition::Failed(own);
-                    found = member.server.take();
+                    member.failed_at = part;
+                    port = if part == Part::Port { member.port.take() } else { None };
+                    // One that could not be made anew is still there, in error.
+                    found = Some(if member.rebuilding.is_some() { None } else { member.server.take() });
                 } else {
                     member.condition = Condition::Failed(format!("{action} aborted"));
                 }
             }
         }
-        if let Some(server) = found {
+        if let Some(server) = found.flatten() {
             self.server_forget(&server);
+        }
+        if let Some(port) = port {
+            self.port_forget(&port);
         }
         wrapped
     }

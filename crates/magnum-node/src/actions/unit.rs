@@ -5,13 +5,20 @@ use crate::{
     error::{StepError, first_line},
     machine::Command,
 };
+use magnum_x509::token::sha256_hex;
 
 /// Between the two tries of a start.
 const AGAIN: std::time::Duration = std::time::Duration::from_secs(2);
 
-pub(super) fn apply(context: &mut Context<'_>, name: &str) -> Result<(), StepError> {
+pub(super) fn apply(context: &mut Context<'_>, name: &str, watches: &[String]) -> Result<(), StepError> {
     let changes = context.state.state.changes;
-    let current = context.state.state.started.get(name).is_some_and(|at| *at >= changes);
+    // Taken before the start: a file that changes meanwhile means one start too many, never one too few.
+    let digest = digest(context, watches)?;
+    let current = if watches.is_empty() {
+        context.state.state.started.get(name).is_some_and(|at| *at >= changes)
+    } else {
+        context.state.state.watched.get(name) == Some(&digest)
+    };
     let asks = |context: &Context<'_>, question: &str| -> Result<bool, StepError> {
         Ok(context.machine.run(&Command::new("systemctl", &[question, "--quiet", name]))?.success)
     };
@@ -21,6 +28,9 @@ pub(super) fn apply(context: &mut Context<'_>, name: &str) -> Result<(), StepErr
     must(context, &Command::new("systemctl", &["daemon-reload"]))?;
     must(context, &Command::new("systemctl", &["enable", name]))?;
     let verb = if current { "start" } else { "restart" };
+    // Before the start, and kept before it: whoever waits for the unit's first word must not take an older one for it.
+    context.state.state.started_at.insert(name.to_owned(), context.machine.wall());
+    context.state.save(context.machine)?;
     if start(context, verb, name).is_err() {
         // A unit may fail once on a booting machine; one that fails twice has a reason that waiting does not cure, and
         // whoever waits for the cluster should read it now.
@@ -30,8 +40,23 @@ pub(super) fn apply(context: &mut Context<'_>, name: &str) -> Result<(), StepErr
         }
     }
     context.state.state.started.insert(name.to_owned(), changes);
+    if watches.is_empty() {
+        context.state.state.watched.remove(name);
+    } else {
+        context.state.state.watched.insert(name.to_owned(), digest);
+    }
     context.state.save(context.machine)?;
     Ok(())
+}
+
+/// One digest over the contents of these files; one that is not there counts as empty.
+fn digest(context: &Context<'_>, paths: &[String]) -> Result<String, StepError> {
+    let mut all = String::new();
+    for path in paths {
+        let digest = context.machine.digest(path)?.unwrap_or_else(|| sha256_hex(b""));
+        all.push_str(&format!("{digest} {path}\n"));
+    }
+    Ok(sha256_hex(all.as_bytes()))
 }
 
 fn start(context: &Context<'_>, verb: &str, name: &str) -> Result<(), StepError> {

@@ -15,9 +15,13 @@ pub(super) fn apply(
     if !["ext4", "xfs"].contains(&file_system) || mount.contains(char::is_whitespace) {
         return Err(StepError::Never(format!("no {file_system} can be mounted at {mount}")));
     }
-    let volume_id = if volume_id.is_empty() { context.bootstrap.volume_id.as_str() } else { volume_id };
+    let (volume_id, purpose) = match volume_id {
+        "" => (context.bootstrap.volume_id.as_str(), ""),
+        "etcd" => (context.bootstrap.etcd_volume_id.as_str(), " for etcd"),
+        named => (named, ""),
+    };
     if volume_id.is_empty() {
-        return Err(StepError::Never("this node has no volume".to_owned()));
+        return Err(StepError::Never(format!("this node has no volume{purpose}")));
     }
     let device = device(context, volume_id)?;
     if is_mounted(context, &device, mount)? {

@@ -2,11 +2,13 @@
 
 use super::{Argument, Command, Machine, Output};
 use crate::error::MachineError;
+use jiff::Timestamp;
+use sha2::{Digest as _, Sha256};
 use std::{
     fs::{self, File, Permissions},
     io::{self, ErrorKind, Read, Write},
     os::unix::{
-        fs::{OpenOptionsExt, PermissionsExt},
+        fs::{OpenOptionsExt, PermissionsExt, symlink},
         process::CommandExt,
     },
     path::{Path, PathBuf},
@@ -16,8 +18,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Most that is kept of a command's output, in bytes.
-const OUTPUT_LIMIT: u64 = 1024 * 1024;
 /// Where programs are, whatever the environment says: a service's environment may be empty.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
@@ -47,6 +47,7 @@ impl Machine for Host {
             .env("PATH", PATH)
             .env("LC_ALL", "C.UTF-8")
             .env("DEBIAN_FRONTEND", "noninteractive")
+            .envs(command.environment.iter().map(|(variable, value)| (variable, value)))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -54,8 +55,8 @@ impl Machine for Host {
             .process_group(0)
             .spawn()
             .map_err(start_error)?;
-        let stdout = capture(child.stdout.take());
-        let stderr = capture(child.stderr.take());
+        let stdout = capture(child.stdout.take(), command.keeps);
+        let stderr = capture(child.stderr.take(), command.keeps);
         let deadline = Instant::now() + command.timeout;
         let status = loop {
             match child.try_wait().map_err(start_error)? {
@@ -83,13 +84,70 @@ impl Machine for Host {
     }
 
     fn write(&self, path: &str, mode: u32, content: &[u8]) -> Result<(), MachineError> {
-        let file_error = |source| MachineError::File { path: path.to_owned(), source };
         let target = self.path(path);
-        let directory = target.parent().ok_or_else(|| file_error(ErrorKind::InvalidInput.into()))?;
-        make_directories(directory).map_err(file_error)?;
-        let name = target.file_name().ok_or_else(|| file_error(ErrorKind::InvalidInput.into()))?;
-        let fresh = directory.join(format!(".{}.magnum-new", name.to_string_lossy()));
-        replace(&fresh, &target, directory, mode, content).map_err(file_error)
+        let replaced = beside(&target).and_then(|(directory, fresh)| {
+            make_directories(directory)?;
+            replace(&fresh, &target, directory, mode, content)
+        });
+        replaced.map_err(|source| MachineError::File { path: path.to_owned(), source })
+    }
+
+    fn remove(&self, path: &str) -> Result<(), MachineError> {
+        absent_is_none(path, fs::remove_file(self.path(path))).map(drop)
+    }
+
+    fn rename(&self, from: &str, to: &str) -> Result<(), MachineError> {
+        let target = self.path(to);
+        let renamed = fs::rename(self.path(from), &target)
+            .and_then(|()| beside(&target))
+            .and_then(|(directory, _)| File::open(directory)?.sync_all());
+        renamed.map_err(|source| MachineError::File { path: to.to_owned(), source })
+    }
+
+    fn link(&self, path: &str, target: &str) -> Result<(), MachineError> {
+        let place = self.path(path);
+        let linked = beside(&place).and_then(|(directory, fresh)| {
+            make_directories(directory)?;
+            match fs::remove_file(&fresh) {
+                Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+                _ => symlink(target, &fresh)?,
+            }
+            fs::rename(&fresh, &place)?;
+            File::open(directory)?.sync_all()
+        });
+        linked.map_err(|source| MachineError::File { path: path.to_owned(), source })
+    }
+
+    fn receive(
+        &self,
+        path: &str,
+        mode: u32,
+        limit: u64,
+        content: &mut dyn Read,
+    ) -> Result<String, MachineError> {
+        let target = self.path(path);
+        let received = beside(&target).and_then(|(directory, _)| {
+            make_directories(directory)?;
+            let mut file =
+                File::options().write(true).create(true).truncate(true).mode(0o600).open(&target)?;
+            let (digest, length) = copy(&mut content.take(limit.saturating_add(1)), &mut file)?;
+            if length > limit {
+                return Err(io::Error::other(format!("more than {limit} bytes")));
+            }
+            file.set_permissions(Permissions::from_mode(mode))?;
+            file.sync_all()?;
+            Ok(digest)
+        });
+        received.map_err(|source| MachineError::File { path: path.to_owned(), source })
+    }
+
+    fn digest(&self, path: &str) -> Result<Option<String>, MachineError> {
+        let read = File::open(self.path(path)).and_then(|mut file| copy(&mut file, &mut io::sink()));
+        Ok(absent_is_none(path, read)?.map(|(digest, _)| digest))
+    }
+
+    fn size(&self, path: &str) -> Result<Option<u64>, MachineError> {
+        Ok(absent_is_none(path, fs::metadata(self.path(path)))?.map(|metadata| metadata.len()))
     }
 
     fn list(&self, directory: &str) -> Result<Vec<String>, MachineError> {
@@ -106,14 +164,23 @@ impl Machine for Host {
     }
 
     fn finds(&self, program: &str) -> bool {
-        PATH.split(':').any(|directory| {
-            let metadata = fs::metadata(self.path(directory).join(program));
-            metadata.is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0)
-        })
+        let starts = |path: PathBuf| {
+            fs::metadata(path)
+                .is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0)
+        };
+        if program.starts_with('/') {
+            return starts(self.path(program));
+        }
+        PATH.split(':').any(|directory| starts(self.path(directory).join(program)))
     }
 
     fn now(&self) -> Duration {
         self.started.elapsed()
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "the place where this program's real time enters")]
+    fn wall(&self) -> Timestamp {
+        Timestamp::now()
     }
 
     fn sleep(&self, duration: Duration) {
@@ -127,6 +194,38 @@ fn absent_is_none<T>(path: &str, result: io::Result<T>) -> Result<Option<T>, Mac
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(source) => Err(MachineError::File { path: path.to_owned(), source }),
     }
+}
+
+/// A file's directory, and the path where its next content is made ready.
+fn beside(target: &Path) -> io::Result<(&Path, PathBuf)> {
+    let invalid = || io::Error::from(ErrorKind::InvalidInput);
+    let directory = target.parent().ok_or_else(invalid)?;
+    let name = target.file_name().ok_or_else(invalid)?;
+    Ok((directory, directory.join(format!(".{}.magnum-new", name.to_string_lossy()))))
+}
+
+/// Copies a stream, and gives the SHA-256 (hex) and the length of what came.
+fn copy(from: &mut dyn Read, to: &mut dyn Write) -> io::Result<(String, u64)> {
+    use std::fmt::Write as _;
+    let (mut hash, mut length, mut buffer) = (Sha256::new(), 0, vec![0; 64 * 1024]);
+    loop {
+        let count = match from.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(count) => count,
+            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+            Err(error) => return Err(error),
+        };
+        let part = buffer.get(..count).unwrap_or_default();
+        hash.update(part);
+        to.write_all(part)?;
+        length += count as u64;
+    }
+    let digest = hash.finalize().iter().fold(String::new(), |mut text, byte| {
+        // Writing to a String has no way to fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    });
+    Ok((digest, length))
 }
 
 /// Like `create_dir_all`, but with mode 755 whatever the process's mask is.
@@ -157,13 +256,13 @@ fn replace(fresh: &Path, target: &Path, directory: &Path, mode: u32, content: &[
 }
 
 /// Reads a stream in a thread, so that neither stream can block the command.
-fn capture(stream: Option<impl Read + Send + 'static>) -> mpsc::Receiver<String> {
+fn capture(stream: Option<impl Read + Send + 'static>, keeps: u64) -> mpsc::Receiver<String> {
     let (sender, receiver) = mpsc::channel();
     thread::spawn(move || {
         let mut kept = Vec::new();
         if let Some(mut stream) = stream {
             // What is beyond the limit is read and dropped: a full pipe would stop the command.
-            let read = stream.by_ref().take(OUTPUT_LIMIT).read_to_end(&mut kept);
+            let read = stream.by_ref().take(keeps).read_to_end(&mut kept);
             let drained = io::copy(&mut stream, &mut io::sink());
             if let Err(error) = read.and(drained.map(|_| 0)) {
                 tracing::debug!(%error, "a command's output ended early");
@@ -217,6 +316,44 @@ mod tests {
         assert_eq!(host.list("/a/b").unwrap(), ["secret"], "nothing is left beside it");
         assert_eq!(host.read("/a/none").unwrap(), None);
         assert_eq!(host.list("/none").unwrap(), Vec::<String>::new());
+        fs::remove_dir_all(root).unwrap();
+    }
+
+    #[test]
+    fn a_stream_becomes_a_file_whose_digest_is_told() {
+        let (host, root) = host();
+        let digest = host.receive("/a/part", 0o755, 3, &mut b"abc".as_slice()).unwrap();
+        assert_eq!(digest, magnum_x509::token::sha256_hex(b"abc"));
+        assert_eq!(host.digest("/a/part").unwrap(), Some(digest));
+        assert_eq!((host.size("/a/part").unwrap(), host.mode("/a/part").unwrap()), (Some(3), Some(0o755)));
+        host.rename("/a/part", "/a/program").unwrap();
+        assert!(host.finds("/a/program") && !host.finds("/a/part"));
+        let error = host.receive("/a/part", 0o755, 3, &mut b"abcd".as_slice()).unwrap_err().to_string();
+        assert!(error.contains("more than 3 bytes"), "{error}");
+        host.remove("/a/part").unwrap();
+        host.remove("/a/part").unwrap();
+        assert_eq!((host.digest("/a/part").unwrap(), host.size("/a/part").unwrap()), (None, None));
+        fs::remove_dir_all(root).unwrap();
+    }
+
+    #[test]
+    fn a_link_takes_the_place_of_what_is_there() {
+        let (host, root) = host();
+        host.write("/one", 0o755, b"1").unwrap();
+        host.link("/v1/program", "../none").unwrap();
+        assert!(!host.finds("/v1/program"), "a link to nothing cannot be started");
+        host.link("/v1/program", "../one").unwrap();
+        assert!(host.finds("/v1/program"));
+        assert_eq!(host.list("/v1").unwrap(), ["program"]);
+        fs::remove_dir_all(root).unwrap();
+    }
+
+    #[test]
+    fn a_command_sees_its_variables_and_more_is_kept_if_wanted() {
+        let (host, root) = host();
+        let command = Command::new("sh", &["-c", "echo $VERSION; head -c 3000000 /dev/zero"]);
+        let output = host.run(&command.seeing("VERSION", "3").keeping(4_000_000)).unwrap();
+        assert!(output.stdout.starts_with("3\n") && output.stdout.len() == 3_000_002);
         fs::remove_dir_all(root).unwrap();
     }
 

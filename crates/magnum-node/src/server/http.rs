@@ -3,10 +3,12 @@
 
 use super::{Server, Signal, resolver::Getent, signal_body};
 use crate::error::{CallError, NodeError, first_line};
-use magnum_types::plan::{Bootstrap, RegisterRequest, RegisterResponse, Report, Text};
+use magnum_types::plan::{
+    Bootstrap, IdentityRequest, IdentityResponse, RegisterRequest, RegisterResponse, Report, Text,
+};
 use serde::Serialize;
 use serde_json::Value;
-use std::{sync::Arc, time::Duration};
+use std::{io::Read, sync::Arc, time::Duration};
 use ureq::{
     Agent, Body,
     config::Config,
@@ -20,20 +22,25 @@ const PLAN_TIMEOUT: Duration = Duration::from_secs(150);
 const CALL_TIMEOUT: Duration = Duration::from_secs(60);
 /// Longest answer that is read, in bytes. Plans carry certificates and manifests.
 const ANSWER_LIMIT: u64 = 16 * 1024 * 1024;
+/// Places of releases send from host to host.
+const FETCH_REDIRECTS: u32 = 5;
 
 /// Magnum and Heat over HTTP.
 #[derive(Debug)]
 pub struct Http {
     agent: Agent,
+    /// Trusts the world's authorities too: it fetches files whose digest is known, and carries no token.
+    fetching: Agent,
     base: String,
 }
 
 impl Http {
-    /// Speaks to the server that user-data names, trusting the PEM bundle (and nothing else).
+    /// Speaks to the server that user-data names, trusting the PEM bundle (and nothing else). Files are fetched from
+    /// anywhere that the bundle or `system`, the machine's own, vouches for.
     ///
     /// # Errors
     /// When the bundle holds an unreadable certificate.
-    pub fn new(bootstrap: &Bootstrap, bundle: &[u8], origin: &str) -> Result<Self, NodeError> {
+    pub fn new(bootstrap: &Bootstrap, bundle: &[u8], origin: &str, system: &[u8]) -> Result<Self, NodeError> {
         let trust = |source| NodeError::Trust { origin: origin.to_owned(), source: Box::new(source) };
         let mut roots = Vec::new();
         for item in parse_pem(bundle) {
@@ -41,8 +48,17 @@ impl Http {
                 roots.push(certificate);
             }
         }
-        let agent = agent(&roots, bootstrap.verify);
-        Ok(Self { agent, base: bootstrap.magnum_url.trim_end_matches('/').to_owned() })
+        let agent = trusting(&roots, bootstrap.verify);
+        for item in parse_pem(system) {
+            match item {
+                Ok(PemItem::Certificate(certificate)) => roots.push(certificate),
+                Ok(_) => {}
+                // The others may still do.
+                Err(error) => tracing::warn!(%error, "one of the system's certificates is not readable"),
+            }
+        }
+        let fetching = trusting(&roots, bootstrap.verify);
+        Ok(Self { agent, fetching, base: bootstrap.magnum_url.trim_end_matches('/').to_owned() })
     }
 
     fn post(
@@ -93,6 +109,24 @@ impl Server for Http {
         self.post(&url, ("Authorization", &format!("Bearer {}", token.0)), report).map(drop)
     }
 
+    fn certificate(&self, token: &Text, request: &IdentityRequest) -> Result<IdentityResponse, CallError> {
+        let url = format!("{}/nodes/certificates", self.base);
+        json(&mut self.post(&url, ("Authorization", &format!("Bearer {}", token.0)), request)?)
+    }
+
+    fn fetch(&self, url: &str, within: Duration) -> Result<Box<dyn Read>, CallError> {
+        let answer = self
+            .fetching
+            .get(url)
+            .config()
+            .timeout_global(Some(within))
+            .max_redirects(FETCH_REDIRECTS)
+            .build()
+            .call()
+            .map_err(unavailable)?;
+        Ok(Box::new(accepted(answer)?.into_body().into_reader()))
+    }
+
     fn signal(&self, bootstrap: &Bootstrap, name: &str, signal: &Signal) -> Result<(), CallError> {
         let body = signal_body(name, signal);
         self.post(&bootstrap.signal_url, ("X-Auth-Token", &bootstrap.signal_token), &body).map(drop)
@@ -102,11 +136,11 @@ impl Server for Http {
 /// Nova's metadata document of this instance, if the service answers within a few seconds.
 pub fn metadata(url: &str) -> Option<Value> {
     let answer =
-        agent(&[], true).get(url).config().timeout_global(Some(Duration::from_secs(10))).build().call();
+        trusting(&[], true).get(url).config().timeout_global(Some(Duration::from_secs(10))).build().call();
     json(&mut accepted(answer.map_err(unavailable).ok()?).ok()?).ok()
 }
 
-fn agent(roots: &[Certificate<'static>], verify: bool) -> Agent {
+fn trusting(roots: &[Certificate<'static>], verify: bool) -> Agent {
     let tls = TlsConfig::builder()
         .provider(TlsProvider::Rustls)
         .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))

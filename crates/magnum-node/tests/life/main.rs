@@ -2,6 +2,12 @@
 //! is said about them, and a stop at every single operation.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod certificates;
+mod cluster;
+mod etcd;
+mod files;
+mod kubernetes;
+mod servers;
 mod world;
 
 use magnum_node::{machine::Command, server::Signal, state::State};
@@ -10,7 +16,7 @@ use std::{collections::BTreeMap, panic, time::Duration};
 use world::{Stopped, World, steps_reported};
 
 fn step(name: &str, action: Action) -> PlanStep {
-    PlanStep { name: name.to_owned(), timeout: 300, action }
+    PlanStep { name: name.to_owned(), timeout: 300, optional: false, action }
 }
 
 fn file(name: &str, path: &str, content: &str) -> PlanStep {
@@ -30,7 +36,7 @@ fn engine(generation: i64, options: &str, membership: Action, manager: bool) -> 
         step("key", Action::NodeKey { path: "/etc/docker/tls/key.pem".to_owned() }),
         step("volume", volume),
         step("packages", Action::Packages { programs }),
-        step("service", Action::Unit { name: "docker.service".to_owned() }),
+        step("service", Action::Unit { name: "docker.service".to_owned(), watches: Vec::new() }),
         step("membership", membership),
         step("ready", Action::SwarmReady { manager }),
     ];
@@ -38,7 +44,7 @@ fn engine(generation: i64, options: &str, membership: Action, manager: bool) -> 
         steps.push(step("tokens", Action::SwarmTokens {}));
     }
     steps.extend([step("version", Action::EngineVersion {}), step("signal", Action::Signal {})]);
-    Plan { generation, steps }
+    Plan { generation, steps, health: None }
 }
 
 fn founding(generation: i64, options: &str) -> Plan {
@@ -67,7 +73,7 @@ fn fresh() -> World {
 }
 
 fn only(generation: i64, action: Action) -> Plan {
-    Plan { generation, steps: vec![step("it", action)] }
+    Plan { generation, steps: vec![step("it", action)], health: None }
 }
 
 /// Runs a plan that has one step which fails, and gives the reported error.
@@ -231,7 +237,7 @@ fn a_unit_that_does_not_start_is_explained_by_its_own_words() {
     let failure = ("Job for docker.service failed because the control process exited".to_owned(), 99);
     world.0.borrow_mut().failures.insert("systemctl restart".to_owned(), failure.clone());
     world.0.borrow_mut().failures.insert("systemctl start".to_owned(), failure);
-    let error = error_of(&world, Action::Unit { name: "docker.service".to_owned() });
+    let error = error_of(&world, Action::Unit { name: "docker.service".to_owned(), watches: Vec::new() });
     assert_eq!(error, "docker.service: failed to load listeners: no certificate");
 }
 
@@ -263,7 +269,7 @@ fn after_success_heat_hears_of_no_failure() {
     let world = fresh();
     world.offer(&founding(1, "{}"));
     world.run().unwrap();
-    world.offer(&only(2, Action::Unit { name: "gone.service".to_owned() }));
+    world.offer(&only(2, Action::Unit { name: "gone.service".to_owned(), watches: Vec::new() }));
     world.0.borrow_mut().failures.insert("systemctl".to_owned(), ("no such unit".to_owned(), 99));
     world.run().unwrap_err();
     assert_eq!(world.last_report().result, StepResult::Failed);
@@ -390,7 +396,7 @@ fn registration_waits_until_the_server_knows_the_member() {
 fn a_refused_registration_is_told_to_heat_once() {
     let world = fresh();
     world.0.borrow_mut().refuse = (20, 403);
-    world.offer(&Plan { generation: 1, steps: vec![] });
+    world.offer(&Plan { generation: 1, steps: vec![], health: None });
     world.run().unwrap();
     let reason = format!("{}: registration: the server answers 403: not a member", world::INSTANCE);
     assert_eq!(world.0.borrow().signals, [Signal::Failure(reason)]);

@@ -1,23 +1,30 @@
-//! A machine, an engine, Magnum and Heat in memory. Every operation may be the one at which the program is stopped.
+//! A machine and an engine in memory. Every operation may be the one at which the program is stopped.
 
+use crate::cluster::Cluster;
+use jiff::{SignedDuration, Timestamp};
 use magnum_node::{
     apply::Node,
-    error::{CallError, MachineError, NodeError},
+    error::{MachineError, NodeError},
     machine::{Command, Machine, Output},
-    server::{Server, Signal},
+    server::Signal,
     state::StateFile,
 };
-use magnum_types::plan::{Bootstrap, Plan, RegisterRequest, RegisterResponse, Report, StepResult, Text};
+use magnum_types::plan::{Bootstrap, Plan, Report, StepResult};
+use magnum_x509::{CertificateAuthority, token::sha256_hex};
 use serde_json::{Value, json};
 use std::{
     cell::RefCell,
     collections::{BTreeMap, BTreeSet},
+    io::Read,
     panic,
     time::Duration,
 };
 
 pub const INSTANCE: &str = "18130d09-750c-4fe5-be21-bd9e6c9b4931";
 pub const CLUSTER: &str = "11111111-2222-4333-8444-555555555555";
+
+/// When the world began, in seconds since the epoch.
+pub const DAY: i64 = 1_767_225_600;
 
 /// What a stop at an operation is thrown as.
 pub struct Stopped;
@@ -47,6 +54,21 @@ pub struct Inner {
     /// Command that fails → its standard error, and how often.
     pub failures: BTreeMap<String, (String, usize)>,
     pub now: Duration,
+    /// How far the time of day is from where it began, beside what `now` tells.
+    pub days: i64,
+    /// Kubernetes, etcd and containerd.
+    pub cluster: Cluster,
+    /// URL → what is there.
+    pub web: BTreeMap<String, Vec<u8>>,
+    /// Identity and PEM of every certificate signed, each for 90 days.
+    pub signed: Vec<(String, String)>,
+    /// The public key of each of them.
+    pub signed_keys: Vec<Vec<u8>>,
+    pub authority: Option<CertificateAuthority>,
+    /// Command at which Magnum forgets the node's token.
+    pub forgets: Option<String>,
+    /// Calls for a plan that are answered before the program is stopped; as many as it likes if none is told.
+    pub polls: Option<usize>,
     pub plans: Vec<Value>,
     pub registrations: Vec<String>,
     /// Refuse so many registrations first.
@@ -65,7 +87,7 @@ pub struct World(pub RefCell<Inner>);
 
 impl World {
     /// Does one operation, or stops before or after it.
-    fn operation<T>(&self, act: impl FnOnce(&mut Inner) -> T) -> T {
+    pub fn operation<T>(&self, act: impl FnOnce(&mut Inner) -> T) -> T {
         let (number, stop) = {
             let mut inner = self.0.borrow_mut();
             inner.calls += 1;
@@ -86,6 +108,7 @@ impl World {
             "magnum_url": "http://magnum/v1", "cluster": CLUSTER, "join_secret": "the-join-secret",
             "signal_url": "http://heat/signal", "signal_token": "the-signal-token",
             "volume_id": "b79e8da3-587d-412b-b94c-0b0dabfa0c93",
+            "etcd_volume_id": "e7cd8da3-587d-412b-b94c-0b0dabfa0c93",
         }))
         .unwrap()
     }
@@ -95,6 +118,22 @@ impl World {
         let bootstrap = Self::bootstrap();
         let state = StateFile::open(self, "/var/lib/magnum-node", CLUSTER, INSTANCE)?;
         Node { machine: self, server: self, bootstrap: &bootstrap, state }.live(true)
+    }
+
+    /// One run of the program that is stopped after so many calls for a plan.
+    pub fn live(&self, polls: usize) {
+        self.0.borrow_mut().polls = Some(polls);
+        let bootstrap = Self::bootstrap();
+        let lived = panic::catch_unwind(panic::AssertUnwindSafe(|| {
+            let state = StateFile::open(self, "/var/lib/magnum-node", CLUSTER, INSTANCE)?;
+            Node { machine: self, server: self, bootstrap: &bootstrap, state }.live(false)
+        }));
+        self.0.borrow_mut().polls = None;
+        match lived {
+            Ok(result) => panic!("it ended: {result:?}"),
+            Err(thrown) if thrown.is::<Stopped>() => {}
+            Err(thrown) => panic::resume_unwind(thrown),
+        }
     }
 
     pub fn offer(&self, plan: &Plan) {
@@ -121,16 +160,34 @@ impl Inner {
         line.extend(command.arguments.iter().map(|argument| argument.as_str().to_owned()));
         let line = line.join(" ");
         self.commands.push(line.clone());
+        if self.forgets.take_if(|command| *command == line).is_some() {
+            self.token = "another".to_owned();
+        }
         for (beginning, (error, times)) in &mut self.failures {
             if line.starts_with(beginning.as_str()) && *times > 0 {
                 *times -= 1;
                 return Output { success: false, stdout: String::new(), stderr: error.clone() };
             }
         }
+        if let Some(output) = self.cluster.command(command, &line, &self.files) {
+            return output;
+        }
         let words: Vec<&str> = line.split(' ').collect();
         let ok = |stdout: String| Output { success: true, stdout, stderr: String::new() };
         let bad = |stderr: &str| Output { success: false, stdout: String::new(), stderr: stderr.to_owned() };
         match words.as_slice() {
+            ["tar", "-xzf", archive, "-C", directory] => {
+                let content = self.files.get(*archive).unwrap_or_else(|| panic!("no {archive}")).1.clone();
+                self.files.insert(format!("{directory}/unpacked"), (0o644, content));
+                ok(String::new())
+            }
+            [program, "--version"] => match self.files.get(*program) {
+                Some((_, content)) => ok(String::from_utf8(content.clone()).unwrap()),
+                None if *program == "containerd" => {
+                    ok("containerd github.com/containerd/containerd 1.6.20~ds1 1.6.20~ds1-1\n".to_owned())
+                }
+                None => panic!("no {program}"),
+            },
             ["systemctl", "is-active", _, unit] => Output { success: self.started.contains_key(*unit), ..ok(String::new()) },
             ["systemctl", "is-enabled", _, unit] => {
                 Output { success: self.enabled.iter().any(|enabled| enabled == unit), ..ok(String::new()) }
@@ -258,6 +315,51 @@ impl Machine for World {
         Ok(())
     }
 
+    fn remove(&self, path: &str) -> Result<(), MachineError> {
+        self.operation(|inner| inner.files.remove(path));
+        Ok(())
+    }
+
+    fn rename(&self, from: &str, to: &str) -> Result<(), MachineError> {
+        self.operation(|inner| {
+            let file = inner.files.remove(from).unwrap_or_else(|| panic!("no {from}"));
+            inner.files.insert(to.to_owned(), file);
+        });
+        Ok(())
+    }
+
+    fn link(&self, path: &str, target: &str) -> Result<(), MachineError> {
+        self.operation(|inner| {
+            let file = inner.files[target].clone();
+            inner.files.insert(path.to_owned(), file);
+            inner.commands.push(format!("link {path} {target}"));
+        });
+        Ok(())
+    }
+
+    fn receive(
+        &self,
+        path: &str,
+        mode: u32,
+        limit: u64,
+        from: &mut dyn Read,
+    ) -> Result<String, MachineError> {
+        let mut content = Vec::new();
+        let read = from.take(limit).read_to_end(&mut content);
+        read.map_err(|source| MachineError::File { path: path.to_owned(), source })?;
+        let digest = sha256_hex(&content);
+        self.operation(|inner| inner.files.insert(path.to_owned(), (mode, content)));
+        Ok(digest)
+    }
+
+    fn digest(&self, path: &str) -> Result<Option<String>, MachineError> {
+        Ok(self.read(path)?.map(|content| sha256_hex(&content)))
+    }
+
+    fn size(&self, path: &str) -> Result<Option<u64>, MachineError> {
+        Ok(self.read(path)?.map(|content| content.len() as u64))
+    }
+
     fn list(&self, directory: &str) -> Result<Vec<String>, MachineError> {
         let beginning = format!("{directory}/");
         let inner = self.0.borrow();
@@ -265,77 +367,24 @@ impl Machine for World {
     }
 
     fn finds(&self, program: &str) -> bool {
-        self.0.borrow().programs.iter().any(|found| found == program)
+        let inner = self.0.borrow();
+        let is_file = inner.files.get(program).is_some_and(|(mode, _)| mode & 0o111 != 0);
+        is_file || inner.programs.iter().any(|found| found == program)
     }
 
     fn now(&self) -> Duration {
         self.0.borrow().now
     }
 
+    fn wall(&self) -> Timestamp {
+        let inner = self.0.borrow();
+        let passed =
+            SignedDuration::from_hours(24 * inner.days) + SignedDuration::try_from(inner.now).unwrap();
+        Timestamp::from_second(DAY).unwrap() + passed
+    }
+
     fn sleep(&self, duration: Duration) {
         self.0.borrow_mut().now += duration;
-    }
-}
-
-impl Server for World {
-    fn register(&self, request: &RegisterRequest) -> Result<RegisterResponse, CallError> {
-        self.operation(|inner| {
-            assert_eq!((request.cluster.as_str(), request.instance_id.as_str()), (CLUSTER, INSTANCE));
-            assert_eq!(request.join_secret, "the-join-secret");
-            let key =
-                magnum_x509::CertificateRequest::from_pem(&request.csr).unwrap().public_key_der().unwrap();
-            if inner.refuse.0 > 0 {
-                inner.refuse.0 -= 1;
-                return Err(CallError::Refused { status: inner.refuse.1, text: "not a member".to_owned() });
-            }
-            let key = format!("{key:?}");
-            if inner.registrations.iter().any(|known| *known != key) {
-                return Err(CallError::Refused {
-                    status: 409,
-                    text: "registered with another key".to_owned(),
-                });
-            }
-            inner.registrations.push(key);
-            inner.token = format!("token-{}", inner.registrations.len());
-            Ok(RegisterResponse {
-                token: inner.token.clone(),
-                certificate: "certificate".to_owned(),
-                ca: "ca".to_owned(),
-                name: "c-primary-master-0".to_owned(),
-            })
-        })
-    }
-
-    fn plan(&self, token: &Text, after: i64) -> Result<Option<Value>, CallError> {
-        self.operation(|inner| {
-            if token.0 != inner.token {
-                return Err(CallError::Unauthorized);
-            }
-            Ok(inner.plans.iter().rev().find(|plan| plan["generation"].as_i64().unwrap() > after).cloned())
-        })
-    }
-
-    fn report(&self, token: &Text, report: &Report) -> Result<(), CallError> {
-        self.operation(|inner| {
-            if token.0 != inner.token {
-                return Err(CallError::Unauthorized);
-            }
-            if inner.lost_reports > 0 {
-                inner.lost_reports -= 1;
-                return Err(CallError::Unavailable("connection reset".to_owned()));
-            }
-            inner.reports.push(report.clone());
-            Ok(())
-        })
-    }
-
-    fn signal(&self, bootstrap: &Bootstrap, name: &str, signal: &Signal) -> Result<(), CallError> {
-        self.operation(|inner| {
-            assert_eq!(bootstrap.signal_token, "the-signal-token");
-            assert!(!name.is_empty());
-            inner.signals.push(signal.clone());
-            Ok(())
-        })
     }
 }
 

@@ -265,6 +265,8 @@ pub struct Failure {
     pub resource_type: String,
     /// The thing itself, if it came so far.
     pub physical_resource_id: Option<String>,
+    /// The stack that it is directly in.
+    pub stack: Option<StackRef>,
     /// Why it failed.
     pub reason: String,
     /// How deep it lies; 1 is the stack itself.
@@ -296,6 +298,7 @@ impl Failure {
                     path: path.join("."),
                     resource_type: resource.resource_type.clone(),
                     physical_resource_id: resource.physical_resource_id.clone(),
+                    stack: resource.stack(),
                     reason: resource.resource_status_reason.clone().unwrap_or_default(),
                 }
             })

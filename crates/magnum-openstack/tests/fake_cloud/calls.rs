@@ -142,7 +142,7 @@ async fn each_service_goes_to_the_endpoint_its_settings_choose() {
     let network = cloud.neutron(cloud.service_session()).network_find("a/b", Some(true)).await.unwrap();
     assert!(network.external);
     assert_eq!(fake.calls(), ["GET /internal/neutron/v2.0/networks?name=a%2Fb"]);
-    let error = cloud.octavia(cloud.service_session()).load_balancer_list().await.unwrap_err();
+    let error = cloud.octavia(cloud.service_session()).load_balancer_list("p").await.unwrap_err();
     assert_eq!(error.kind, CloudErrorKind::NoEndpoint);
     assert!(error.to_string().contains("load-balancer"), "{error}");
 }

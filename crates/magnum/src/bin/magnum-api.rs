@@ -1,7 +1,7 @@
 //! `magnum-api`: the REST API.
 
 use anyhow::{Context, Result};
-use magnum::{Arguments, ServiceArguments, arguments, cloud, logging, messaging, process, storage};
+use magnum::{Arguments, arguments, cloud, drivers, logging, messaging, process, storage};
 use magnum_api::{
     AppState,
     nodes::{held::Held, membership::StackMembership, program::NodeProgram},
@@ -9,8 +9,8 @@ use magnum_api::{
     settings::{ApiSettings, CorsSettings, NetworkDrivers, TlsFiles},
     v1::certificates::authority,
 };
-use magnum_config::MagnumConfig;
-use magnum_drivers::{Registry, RegistrySettings};
+use magnum_config::{MagnumConfig, Warning};
+use magnum_drivers::Registry;
 use magnum_policy::{Enforcer, PolicySettings};
 use magnum_types::{Clock, Entropy, SystemClock, SystemEntropy};
 use magnum_x509::ExtensionPolicy;
@@ -20,22 +20,18 @@ use std::{
     sync::Arc,
     time::Duration,
 };
-use tracing::warn;
+use tracing::{info, warn};
 
 const PROGRAM: &str = "magnum-api";
 
 fn main() -> ExitCode {
     let arguments = arguments::parse(PROGRAM, "The REST API of the container infrastructure service.");
-    process::run(serve(arguments))
+    process::serve(PROGRAM, arguments, |config| config.api.workers, serve)
 }
 
-async fn serve(arguments: ServiceArguments) -> Result<()> {
-    if arguments.sample_config {
-        return arguments::print_sample();
-    }
-    let arguments = arguments.common;
-    let (config, warnings) = arguments.load(PROGRAM)?;
+async fn serve(arguments: Arguments, config: MagnumConfig, warnings: Vec<Warning>) -> Result<()> {
     let log = logging::start(&config, PROGRAM, &warnings)?;
+    info!(threads = process::threads(), "starting");
     let stop = process::stop_signal()?;
     let reload = process::reload_signal(arguments.clone(), PROGRAM, log)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
@@ -43,10 +39,7 @@ async fn serve(arguments: ServiceArguments) -> Result<()> {
     let store = storage::database(&config, clock.clone(), entropy.clone()).await?;
     let cloud = Arc::new(cloud::connect(&config, clock.clone(), entropy.clone())?);
     let sealing = Arc::new(storage::sealing_keys(&config)?);
-    let registry = Arc::new(Registry::new(&RegistrySettings {
-        disabled_drivers: config.drivers.disabled_drivers.clone(),
-        enabled_beta_drivers: config.drivers.enabled_beta_drivers.clone(),
-    }));
+    let registry = Arc::new(Registry::new(&drivers::registry(&config)?));
     let state = AppState {
         secrets: storage::certificates(&config, &store, &cloud, &sealing)?,
         store,
@@ -164,6 +157,7 @@ fn settings(config: &MagnumConfig) -> Result<ApiSettings> {
         )
         .context("[x509] allowed_extensions or allowed_key_usage")?,
         trustee_domain_id: config.trust.trustee_domain_id.clone(),
+        cluster_user_trust: config.trust.cluster_user_trust,
         network_drivers: NetworkDrivers {
             kubernetes_allowed: networks.kubernetes_allowed_network_drivers.clone(),
             kubernetes_default: networks.kubernetes_default_network_driver.clone(),

@@ -1,31 +1,28 @@
 //! `magnum-conductor`: does the work that the API accepted.
 
 use anyhow::{Context, Result};
-use magnum::{ServiceArguments, arguments, cloud, logging, messaging, process, storage};
+use magnum::{Arguments, arguments, cloud, drivers, logging, messaging, process, storage};
 use magnum_conductor::{
     ConductorSettings, TrustSettings, World, WorldSettings, serve, stack_board::StackBoard,
 };
-use magnum_config::MagnumConfig;
-use magnum_drivers::{DriverSettings, Registry, RegistrySettings};
+use magnum_config::{MagnumConfig, Warning};
+use magnum_drivers::{DriverSettings, Registry};
 use magnum_messaging::Notifier;
 use magnum_types::{Clock, Entropy, SystemClock, SystemEntropy};
 use magnum_x509::{KeyAlgorithm, token::sha256_hex};
 use std::{process::ExitCode, sync::Arc, time::Duration};
+use tracing::info;
 
 const PROGRAM: &str = "magnum-conductor";
 
 fn main() -> ExitCode {
     let arguments = arguments::parse(PROGRAM, "Does the work of the container infrastructure service.");
-    process::run(conduct(arguments))
+    process::serve(PROGRAM, arguments, |config| config.conductor.workers, conduct)
 }
 
-async fn conduct(arguments: ServiceArguments) -> Result<()> {
-    if arguments.sample_config {
-        return arguments::print_sample();
-    }
-    let arguments = arguments.common;
-    let (config, warnings) = arguments.load(PROGRAM)?;
+async fn conduct(arguments: Arguments, config: MagnumConfig, warnings: Vec<Warning>) -> Result<()> {
     let log = logging::start(&config, PROGRAM, &warnings)?;
+    info!(threads = process::threads(), "starting");
     let stop = process::stop_signal()?;
     process::reload_signal(arguments.clone(), PROGRAM, log)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
@@ -42,7 +39,7 @@ async fn conduct(arguments: ServiceArguments) -> Result<()> {
         cloud,
         certificates,
         keys,
-        registry: Registry::new(&registry(&config)),
+        registry: Registry::new(&drivers::registry(&config)?),
         clock: clock.clone(),
         entropy,
         settings: settings(&config)?,
@@ -54,17 +51,11 @@ async fn conduct(arguments: ServiceArguments) -> Result<()> {
         owner,
         lease: Duration::from_secs(config.conductor.lease_seconds),
         poll: Duration::from_secs(config.conductor.poll_interval),
+        health: Duration::from_secs(u64::try_from(config.kubernetes.health_polling_interval).unwrap_or(0)),
         concurrency: usize::try_from(config.conductor.max_concurrent_operations).unwrap_or(64),
     };
     serve(Arc::new(world), bus, notifier, process, stop).await;
     Ok(())
-}
-
-fn registry(config: &MagnumConfig) -> RegistrySettings {
-    RegistrySettings {
-        disabled_drivers: config.drivers.disabled_drivers.clone(),
-        enabled_beta_drivers: config.drivers.enabled_beta_drivers.clone(),
-    }
 }
 
 fn settings(config: &MagnumConfig) -> Result<WorldSettings> {
@@ -95,6 +86,9 @@ fn settings(config: &MagnumConfig) -> Result<WorldSettings> {
             openstack_ca: storage::openstack_ca(config)?,
             node_program_sha256: sha256,
             default_docker_volume_type: config.cinder.default_docker_volume_type.clone(),
+            default_etcd_volume_type: config.cinder.default_etcd_volume_type.clone(),
+            default_boot_volume_type: config.cinder.default_boot_volume_type.clone(),
+            default_boot_volume_size: i32::try_from(config.cinder.default_boot_volume_size).unwrap_or(0),
             nodes_affinity_policy: config.cluster.nodes_affinity_policy.clone(),
             create_timeout: i32::try_from(config.cluster_heat.create_timeout).unwrap_or(60),
             ..DriverSettings::default()

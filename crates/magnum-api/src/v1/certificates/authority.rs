@@ -2,7 +2,8 @@
 //! reference, and is kept in memory for the nodes that ask often), and signing with its key.
 
 use crate::state::AppState;
-use magnum_types::{Cluster, ErrorKind, ServiceError};
+use magnum_drivers::Authorities;
+use magnum_types::{Authority, Cluster, ClusterHandle, ErrorKind, ServiceError};
 use magnum_x509::{CertificateAuthority, CertificateRequest, Error, PrivateKey, Profile};
 use secrecy::ExposeSecret;
 use std::sync::Arc;
@@ -18,14 +19,19 @@ pub fn cache() -> AuthorityCache {
     moka::future::Cache::new(KEPT)
 }
 
-/// Which CA of the cluster is meant. Unknown words mean the main one, as they always did.
-pub fn reference<'a>(cluster: &'a Cluster, kind: Option<&str>) -> Result<&'a str, ServiceError> {
-    let reference = match kind {
-        Some("etcd") => &cluster.etcd_ca_cert_ref,
-        Some("front_proxy" | "front-proxy") => &cluster.front_proxy_ca_cert_ref,
-        _ => &cluster.ca_cert_ref,
+/// The reference of one of the cluster's authorities.
+fn recorded(cluster: &Cluster, authority: Authority) -> Option<&str> {
+    let reference = match authority {
+        Authority::Cluster => &cluster.ca_cert_ref,
+        Authority::Etcd => &cluster.etcd_ca_cert_ref,
+        Authority::FrontProxy => &cluster.front_proxy_ca_cert_ref,
     };
-    reference.as_deref().ok_or_else(|| {
+    reference.as_deref()
+}
+
+/// Which CA of the cluster is meant.
+pub fn reference<'a>(cluster: &'a Cluster, kind: Option<&str>) -> Result<&'a str, ServiceError> {
+    recorded(cluster, Authority::of_type(kind)).ok_or_else(|| {
         ServiceError::conflict(format!(
             "Certificates of cluster {} are not ready: its {} CA does not exist (yet)",
             cluster.uuid,
@@ -43,6 +49,59 @@ pub async fn certificate(state: &AppState, reference: &str) -> Result<Arc<str>, 
     let certificate: Arc<str> = bundle.certificate.trim().into();
     state.authorities.insert(reference.to_owned(), Arc::clone(&certificate)).await;
     Ok(certificate)
+}
+
+/// What is to be trusted of one authority now, PEM: two certificates while it is being rotated, the one that servers
+/// show first.
+pub async fn trusted(
+    state: &AppState,
+    cluster: &Cluster,
+    handle: &ClusterHandle,
+    kind: Option<&str>,
+) -> Result<String, ServiceError> {
+    let references = match &handle.rotation {
+        Some(rotation) => rotation.trusted(Authority::of_type(kind)),
+        None => vec![reference(cluster, kind)?],
+    };
+    bundle(state, &references).await
+}
+
+async fn bundle(state: &AppState, references: &[&str]) -> Result<String, ServiceError> {
+    let mut pem = String::new();
+    for reference in references {
+        pem.push_str(&certificate(state, reference).await?);
+        pem.push('\n');
+    }
+    Ok(pem)
+}
+
+/// The authorities as the cluster's nodes are to see them now; `None` while one of them does not exist yet.
+pub async fn all(
+    state: &AppState,
+    cluster: &Cluster,
+    handle: &ClusterHandle,
+    wanted: &[Authority],
+) -> Result<Option<Authorities>, ServiceError> {
+    let mut all = Authorities::default();
+    for authority in wanted.iter().copied() {
+        let rotation = handle.rotation.as_ref().filter(|rotation| rotation.new.contains_key(&authority));
+        let (trusted, client, server) = match rotation {
+            Some(rotation) => (
+                rotation.trusted(authority),
+                rotation.issuer(authority, false),
+                rotation.issuer(authority, true),
+            ),
+            None => {
+                let reference = recorded(cluster, authority);
+                (reference.into_iter().collect(), reference, reference)
+            }
+        };
+        let (Some(client), Some(server)) = (client, server) else { return Ok(None) };
+        all.for_clients.insert(authority, client.to_owned());
+        all.for_servers.insert(authority, server.to_owned());
+        all.trusted.insert(authority, bundle(state, &trusted).await?);
+    }
+    Ok(Some(all))
 }
 
 /// Signs a request with the key behind a reference; gives PEM without white space around it.

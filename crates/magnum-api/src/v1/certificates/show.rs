@@ -13,12 +13,13 @@ use serde_json::json;
 pub async fn show(call: Call, Path(ident): Path<String>) -> Answer {
     let arguments = call.arguments(&["ca_cert_type"])?;
     let cluster = clusters::load(&call, &ident, None, Rule::CertificateGet).await?;
-    let reference = authority::reference(&cluster.cluster, arguments.get("ca_cert_type"))?;
-    let pem = authority::certificate(&call.state, reference).await?;
     let uuid = cluster.cluster.uuid;
+    let handle = call.state.store.handle_get(uuid).await?;
+    let kind = arguments.get("ca_cert_type");
+    let pem = authority::trusted(&call.state, &cluster.cluster, &handle, kind).await?;
     Ok(Json(json!({
         "cluster_uuid": uuid.to_string(),
-        "pem": &*pem,
+        "pem": pem.trim(),
         "links": links(&call.base, &format!("certificates/{uuid}")),
     }))
     .into_response())

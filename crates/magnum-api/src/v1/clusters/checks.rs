@@ -3,19 +3,20 @@
 //! is the answer, so that the same request always gets the same refusal.
 
 use crate::{cloud, extract::Call};
-use magnum_drivers::ClusterSpecView;
+use magnum_drivers::{ClusterSpecView, Warning};
 use magnum_types::{Cluster, ClusterTemplate, ServiceError};
 
-/// Refuses a cluster that cannot come to life.
+/// Refuses a cluster that cannot come to life, and gives what its owner should know of one that can.
 pub async fn cluster(
     call: &Call,
     cluster: &Cluster,
     template: &ClusterTemplate,
     master_count: i32,
-) -> Result<(), ServiceError> {
-    check_master_count(master_count, cluster.master_lb_enabled)?;
+) -> Result<Vec<Warning>, ServiceError> {
+    check_master_count("master_count", master_count, cluster.master_lb_enabled)?;
     let driver = call.state.registry.of_template(template)?;
-    for warning in driver.validate(&ClusterSpecView::of_cluster(cluster, template, master_count))? {
+    let warnings = driver.validate(&ClusterSpecView::of_cluster(cluster, template, master_count))?;
+    for warning in &warnings {
         tracing::warn!(cluster = %cluster.uuid, request_id = %call.context.request_id, "{}", warning.0);
     }
     let session = cloud::session(call);
@@ -33,20 +34,25 @@ pub async fn cluster(
     master_flavor?;
     external?;
     network?;
-    keypair
+    keypair?;
+    Ok(warnings)
 }
 
 /// Several masters need something in front of them, and an odd number, so that a majority exists.
-fn check_master_count(master_count: i32, master_lb_enabled: bool) -> Result<(), ServiceError> {
+pub fn check_master_count(
+    field: &str,
+    master_count: i32,
+    master_lb_enabled: bool,
+) -> Result<(), ServiceError> {
     if master_count > 1 && !master_lb_enabled {
         return Err(ServiceError::invalid(format!(
-            "Invalid value for master_count: {master_count} masters need a load balancer; set master_lb_enabled to \
-             true or master_count to 1"
+            "Invalid value for {field}: {master_count} masters need a load balancer; set master_lb_enabled to \
+             true when the cluster is created, or {field} to 1"
         )));
     }
     if master_count % 2 == 0 {
         return Err(ServiceError::invalid(format!(
-            "Invalid value for master_count: {master_count}; it must be an odd number, e.g. {}",
+            "Invalid value for {field}: {master_count}; it must be an odd number of masters, e.g. {}",
             master_count.saturating_add(1)
         )));
     }
@@ -59,9 +65,11 @@ mod tests {
 
     #[test]
     fn several_masters_need_a_load_balancer_and_an_odd_number() {
-        assert!(check_master_count(3, false).unwrap_err().public.contains("master_lb_enabled"));
-        assert!(check_master_count(2, true).unwrap_err().public.contains("odd"));
-        check_master_count(1, false).unwrap();
-        check_master_count(5, true).unwrap();
+        assert!(
+            check_master_count("master_count", 3, false).unwrap_err().public.contains("master_lb_enabled")
+        );
+        assert!(check_master_count("master_count", 2, true).unwrap_err().public.contains("odd"));
+        check_master_count("master_count", 1, false).unwrap();
+        check_master_count("master_count", 5, true).unwrap();
     }
 }

@@ -9,6 +9,7 @@ use crate::{
         clusters::{accept, checks},
         document::accepted,
         names,
+        warnings::warned,
     },
 };
 use magnum_db::AcceptCreate;
@@ -65,7 +66,7 @@ pub async fn create(call: Call, FieldsBody(body): FieldsBody) -> Answer {
     }
     let template = template(&call, &asked.cluster_template_id).await?;
     let cluster = cluster(&call, &asked, &template)?;
-    checks::cluster(&call, &cluster, &template, asked.master_count).await?;
+    let warnings = checks::cluster(&call, &cluster, &template, asked.master_count).await?;
 
     let state = &call.state;
     let quota = state.store.quota_limit(&cluster.project_id, "Cluster").await?;
@@ -88,7 +89,7 @@ pub async fn create(call: Call, FieldsBody(body): FieldsBody) -> Answer {
         })
         .await?;
     accept::nudge(state, operation_id);
-    Ok(accepted(uuid))
+    Ok(warned(accepted(uuid), &warnings))
 }
 
 /// The body's fields.
@@ -264,6 +265,8 @@ fn handle(call: &Call, cluster: &Cluster) -> ClusterHandle {
         join_secret_hash: None,
         plan_generation: 1,
         facts: None,
+        rotation: None,
+        certificate_generation: 0,
     }
 }
 

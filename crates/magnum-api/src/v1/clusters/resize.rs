@@ -6,7 +6,7 @@ use crate::{
     extract::{Call, FieldsBody},
     microversion::{RESIZE, ZERO_NODES},
     v1::{
-        clusters::{accept, load},
+        clusters::{accept, checks::check_master_count, load},
         document::accepted,
     },
 };
@@ -46,7 +46,7 @@ pub async fn resize(call: Call, Path(ident): Path<String>, FieldsBody(mut body):
         None => default_worker(&cluster)?,
         Some(ident) => named_group(&cluster, &ident)?,
     };
-    check_kind(&call, &cluster, group)?;
+    check_kind(&call, &cluster, group, node_count)?;
     check_bounds(group, node_count)?;
 
     let state = &call.state;
@@ -105,8 +105,13 @@ pub fn named_group<'a>(cluster: &'a ClusterView, ident: &str) -> Result<&'a Node
         .ok_or_else(|| ServiceError::not_found(format!("Nodegroup {ident} could not be found.")))
 }
 
-/// Masters are as many as at creation, unless the driver knows better.
-fn check_kind(call: &Call, cluster: &ClusterView, group: &NodeGroup) -> Result<(), ServiceError> {
+/// Masters are as many as at creation, unless the driver knows better; then it is the rule of a creation.
+fn check_kind(
+    call: &Call,
+    cluster: &ClusterView,
+    group: &NodeGroup,
+    node_count: i32,
+) -> Result<(), ServiceError> {
     if group.kind() != Role::Master {
         return Ok(());
     }
@@ -120,7 +125,10 @@ fn check_kind(call: &Call, cluster: &ClusterView, group: &NodeGroup) -> Result<(
             group.name
         )));
     }
-    Ok(())
+    if node_count < 1 {
+        return Err(ServiceError::invalid("Invalid value for node_count: a cluster has at least one master"));
+    }
+    check_master_count("node_count", node_count, cluster.cluster.master_lb_enabled)
 }
 
 /// A group keeps to its own bounds.

@@ -6,11 +6,11 @@ use crate::{
     extract::Call,
     v1::clustertemplates::network_driver::{check_volume_driver, network_driver},
 };
-use magnum_drivers::ClusterSpecView;
+use magnum_drivers::{ClusterSpecView, Warning};
 use magnum_types::{ClusterTemplate, ServiceError};
 
-/// Checks and completes a template.
-pub async fn complete(call: &Call, template: &mut ClusterTemplate) -> Result<(), ServiceError> {
+/// Checks and completes a template, and gives what its owner should know of it.
+pub async fn complete(call: &Call, template: &mut ClusterTemplate) -> Result<Vec<Warning>, ServiceError> {
     template.network_driver =
         network_driver(&call.state.settings.network_drivers, template.coe, template.network_driver.take())?;
     check_volume_driver(template.coe, template.volume_driver.as_deref())?;
@@ -33,8 +33,9 @@ pub async fn complete(call: &Call, template: &mut ClusterTemplate) -> Result<(),
     template.driver = template.driver.take().or(image.driver);
 
     let driver = call.state.registry.of_template(template)?;
-    for warning in driver.validate(&ClusterSpecView::of_template(template))? {
+    let warnings = driver.validate(&ClusterSpecView::of_template(template))?;
+    for warning in &warnings {
         tracing::warn!(template = %template.uuid, request_id = %call.context.request_id, "{}", warning.0);
     }
-    Ok(())
+    Ok(warnings)
 }

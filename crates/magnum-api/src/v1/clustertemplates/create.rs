@@ -8,6 +8,7 @@ use crate::{
         clustertemplates::{check_publish, checks, fields, view},
         document::created,
         names,
+        warnings::warned,
     },
 };
 use magnum_policy::Rule;
@@ -27,8 +28,8 @@ pub async fn create(call: Call, FieldsBody(body): FieldsBody) -> Answer {
     if template.name.is_empty() {
         template.name = names::drawn(&*call.state.entropy, "template");
     }
-    checks::complete(&call, &mut template).await?;
+    let warnings = checks::complete(&call, &mut template).await?;
     let template = call.state.store.template_create(&template).await?;
     let location = format!("{}/v1/clustertemplates/{}", call.base, template.uuid);
-    Ok(created(location, view::document(&template, &call.base)))
+    Ok(warned(created(location, view::document(&template, &call.base)), &warnings))
 }

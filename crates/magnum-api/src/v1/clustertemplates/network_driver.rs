@@ -10,9 +10,11 @@ pub fn network_driver(
     asked: Option<String>,
 ) -> Result<Option<String>, ServiceError> {
     let (known, allowed, default): (&[&str], _, _) = match coe {
-        Coe::Kubernetes => {
-            (&["flannel", "calico", "cilium"], &settings.kubernetes_allowed, &settings.kubernetes_default)
-        }
+        Coe::Kubernetes => (
+            &["flannel", "calico", "cilium", "bridge"],
+            &settings.kubernetes_allowed,
+            &settings.kubernetes_default,
+        ),
         Coe::Swarm | Coe::SwarmMode => {
             (&["docker", "flannel"], &settings.swarm_allowed, &settings.swarm_default)
         }

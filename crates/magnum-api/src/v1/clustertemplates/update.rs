@@ -10,6 +10,7 @@ use crate::{
     v1::{
         clustertemplates::{check_publish, checks, fields, load, view},
         document::object,
+        warnings::warned,
     },
 };
 use axum::{Json, extract::Path, response::IntoResponse};
@@ -54,11 +55,12 @@ pub async fn update(call: Call, Path(ident): Path<String>, PatchBody(operations)
         ))
         .into());
     }
-    if !same_for_the_cloud(&present, &wanted) {
-        checks::complete(&call, &mut wanted).await?;
-    }
+    let warnings = match same_for_the_cloud(&present, &wanted) {
+        true => Vec::new(),
+        false => checks::complete(&call, &mut wanted).await?,
+    };
     let updated = call.state.store.template_update(&wanted, present.updated_at).await?;
-    Ok(Json(view::document(&updated, &call.base)).into_response())
+    Ok(warned(Json(view::document(&updated, &call.base)).into_response(), &warnings))
 }
 
 /// The patched document as a template; what a document does not carry stays as it was.

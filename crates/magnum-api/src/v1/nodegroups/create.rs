@@ -10,12 +10,13 @@ use crate::{
         clusters::{self, accept},
         names,
         nodegroups::{bounds, check_version, labelling, view},
+        warnings::warned,
     },
 };
 use axum::{Json, extract::Path, response::IntoResponse};
 use http::StatusCode;
 use magnum_db::{AcceptOperation, ClusterView, GroupChange, Mode};
-use magnum_drivers::ClusterSpecView;
+use magnum_drivers::{ClusterSpecView, GroupInputs, Warning};
 use magnum_policy::Rule;
 use magnum_types::{
     ErrorKind, Labels, NODEGROUP_CREATE, NodeGroup, NodeGroupHandle, NodeGroupId, OperationId, ServiceError,
@@ -60,7 +61,7 @@ pub async fn create(call: Call, Path(ident): Path<String>, FieldsBody(body): Fie
         .into());
     }
     let group = group(&call, &cluster, asked)?;
-    check(&call, &cluster, &group).await?;
+    let warnings = check(&call, &cluster, &group).await?;
 
     let (state, uuid) = (&call.state, cluster.cluster.uuid);
     let id = OperationId(state.entropy.uuid());
@@ -87,7 +88,7 @@ pub async fn create(call: Call, Path(ident): Path<String>, FieldsBody(body): Fie
     accept::nudge(state, id);
     let made = state.store.nodegroup_get(magnum_db::Tenancy::All, uuid, &group.uuid.to_string()).await?;
     let document = view::document(&made, &cluster.cluster, &call.base);
-    Ok((StatusCode::ACCEPTED, Json(document)).into_response())
+    Ok(warned((StatusCode::ACCEPTED, Json(document)).into_response(), &warnings))
 }
 
 /// The body's fields.
@@ -181,8 +182,9 @@ fn group(call: &Call, view: &ClusterView, asked: Asked) -> Result<NodeGroup, Ser
     Ok(group)
 }
 
-/// Refuses a group that the driver cannot serve, or whose image or flavor is not there.
-async fn check(call: &Call, view: &ClusterView, group: &NodeGroup) -> Result<(), ServiceError> {
+/// Refuses a group that the driver cannot serve, or whose image or flavor is not there; gives what its owner should know
+/// of one that it can.
+async fn check(call: &Call, view: &ClusterView, group: &NodeGroup) -> Result<Vec<Warning>, ServiceError> {
     let lost = || ServiceError::new(ErrorKind::Conflict, "The cluster's template is gone");
     let template = view.template.as_ref().ok_or_else(lost)?;
     let driver = call.state.registry.of_template(template)?;
@@ -190,10 +192,13 @@ async fn check(call: &Call, view: &ClusterView, group: &NodeGroup) -> Result<(),
     let mut spec = ClusterSpecView::of_cluster(&view.cluster, template, 1);
     spec.labels = &group.labels;
     spec.docker_volume_size = group.docker_volume_size;
-    for warning in driver.validate(&spec)? {
+    let warnings = driver.validate(&spec)?;
+    for warning in &warnings {
         tracing::warn!(cluster = %view.cluster.uuid, nodegroup = %group.name,
                        request_id = %call.context.request_id, "{}", warning.0);
     }
+    let nodes = call.state.store.nodes_of(view.cluster.uuid).await?;
+    driver.nodegroup(&GroupInputs { cluster: &view.cluster, group, nodes: &nodes })?;
     let session = cloud::session(call);
     let lookup = cloud::Lookup { cloud: &call.state.cloud, session: &session };
     let image_id = group.image_id.as_deref().unwrap_or(&template.image_id);
@@ -203,6 +208,13 @@ async fn check(call: &Call, view: &ClusterView, group: &NodeGroup) -> Result<(),
     );
     let distro = image?.os_distro;
     flavor?;
+    // User data and the nodes' settings are written for the cluster's distribution.
+    if let Some(own) = template.cluster_distro.as_deref().filter(|own| *own != distro) {
+        return Err(ServiceError::invalid(format!(
+            "Invalid value for image_id: it is an image of os_distro {distro}, and the cluster's nodes are of {own}: \
+             name an image of {own}, or make a cluster of {distro}"
+        )));
+    }
     let serves = |provides: &magnum_drivers::Provides| {
         (provides.server_type, provides.os_distro, provides.coe)
             == (template.server_type, distro.as_str(), template.coe)
@@ -213,7 +225,7 @@ async fn check(call: &Call, view: &ClusterView, group: &NodeGroup) -> Result<(),
             driver.name()
         )));
     }
-    Ok(())
+    Ok(warnings)
 }
 
 #[cfg(test)]

@@ -75,6 +75,11 @@ pub async fn update(
         ..NodeGroupPatch::default()
     };
     call.state.store.nodegroup_update(present, &patch).await?;
+    if relabelled {
+        // The acting master's plan says what nodes are labelled with.
+        call.state.store.plan_raise(view.cluster.uuid).await?;
+        call.state.held.news();
+    }
     let document = view::document(&wanted, &view.cluster, &call.base);
     Ok((StatusCode::ACCEPTED, Json(document)).into_response())
 }

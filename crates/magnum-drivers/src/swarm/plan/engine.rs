@@ -3,10 +3,13 @@
 //!
 //! Files come before packages, because a package starts its service while it is being installed.
 
-use super::{MINUTE, file, programs, step};
-use crate::{inputs::PlanInputs, swarm::port};
+use crate::{
+    inputs::PlanInputs,
+    plan_steps::{MINUTE, file, programs, proxies, step},
+    swarm::port,
+};
 use magnum_types::{
-    ClusterTemplate, Labels,
+    Authority, ClusterTemplate, Labels,
     plan::{Action, PlanStep},
 };
 use serde_json::{Map, Value, json};
@@ -19,7 +22,7 @@ pub(super) fn steps(inputs: &PlanInputs<'_>) -> Vec<PlanStep> {
     let template = inputs.template;
     let mut steps = Vec::new();
     if !template.tls_disabled {
-        steps.push(file("engine ca", CA, 0o644, inputs.ca.to_owned()));
+        steps.push(file("engine ca", CA, 0o644, inputs.authorities.trusted(Authority::Cluster).to_owned()));
         steps.push(file("engine certificate", CERTIFICATE, 0o644, inputs.node.certificate.clone()));
         steps.push(step("engine key", MINUTE, Action::NodeKey { path: KEY.to_owned() }));
     }
@@ -44,7 +47,11 @@ pub(super) fn steps(inputs: &PlanInputs<'_>) -> Vec<PlanStep> {
     let engine = if fedora { "moby-engine" } else { "docker.io" };
     let programs = programs(&[("dockerd", engine), ("docker", "docker-cli")]);
     steps.push(step("engine packages", 15 * MINUTE, Action::Packages { programs }));
-    steps.push(step("engine service", 5 * MINUTE, Action::Unit { name: "docker.service".to_owned() }));
+    steps.push(step(
+        "engine service",
+        5 * MINUTE,
+        Action::Unit { name: "docker.service".to_owned(), watches: Vec::new() },
+    ));
     steps
 }
 
@@ -73,30 +80,6 @@ fn options(template: &ClusterTemplate, labels: &Labels) -> String {
 
 /// The drop-in of `docker.service`.
 fn unit(template: &ClusterTemplate) -> String {
-    let mut text =
-        "[Unit]\nRequiresMountsFor=/var/lib/docker\n[Service]\nExecStart=\nExecStart=dockerd\n".to_owned();
-    let proxies = [("HTTP_PROXY", &template.http_proxy), ("HTTPS_PROXY", &template.https_proxy)];
-    let proxies: Vec<_> = proxies
-        .into_iter()
-        .filter_map(|(name, value)| Some((name, value.as_deref().filter(|value| !value.is_empty())?)))
-        .collect();
-    for (name, value) in &proxies {
-        text.push_str(&environment(name, value));
-    }
-    if !proxies.is_empty() {
-        let own = "localhost,127.0.0.1";
-        let value = match template.no_proxy.as_deref().filter(|list| !list.is_empty()) {
-            Some(list) => format!("{own},{list}"),
-            None => own.to_owned(),
-        };
-        text.push_str(&environment("NO_PROXY", &value));
-    }
-    text
-}
-
-/// One variable, quoted for systemd: `%` would be a specifier, and a line break would begin another setting.
-fn environment(name: &str, value: &str) -> String {
-    let value: String = value.chars().filter(|c| !c.is_control()).collect();
-    let value = value.replace('\\', "\\\\").replace('"', "\\\"").replace('%', "%%");
-    format!("Environment=\"{name}={value}\"\n")
+    let own = "[Unit]\nRequiresMountsFor=/var/lib/docker\n[Service]\nExecStart=\nExecStart=dockerd\n";
+    format!("{own}{}", proxies(template, &[]))
 }

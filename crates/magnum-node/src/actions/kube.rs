@@ -1,0 +1,219 @@
+//! Kubernetes through `kubectl`: what one node asks of the API, and what a master does for all.
+
+use super::{Context, Facts, complaint, file, must};
+use crate::{
+    error::StepError,
+    machine::{Command, Machine, Output},
+};
+use jiff::Timestamp;
+use magnum_types::plan::{Kubectl, Text};
+use serde::Deserialize;
+use std::collections::BTreeMap;
+
+pub(super) mod drain;
+pub(super) mod manifests;
+pub(super) mod marks;
+
+/// Where a configuration wants the node's range of pod addresses.
+const POD_CIDR: &str = "__POD_CIDR__";
+/// Longest list of nodes that is read, in bytes. A node that has many images is shown with tens of kilobytes.
+const LIST_LIMIT: u64 = 128 * 1024 * 1024;
+
+#[derive(Deserialize)]
+struct List {
+    #[serde(default)]
+    items: Vec<Node>,
+}
+
+/// A node as the API shows it.
+#[derive(Deserialize)]
+pub(crate) struct Node {
+    metadata: Metadata,
+    #[serde(default)]
+    spec: Spec,
+    #[serde(default)]
+    status: Status,
+}
+
+#[derive(Deserialize)]
+struct Metadata {
+    name: String,
+    #[serde(default)]
+    labels: BTreeMap<String, String>,
+    #[serde(default)]
+    annotations: BTreeMap<String, String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Spec {
+    #[serde(default)]
+    unschedulable: bool,
+    #[serde(default)]
+    taints: Vec<Taint>,
+}
+
+#[derive(Deserialize)]
+struct Taint {
+    key: String,
+    #[serde(default)]
+    value: String,
+    effect: String,
+}
+
+#[derive(Default, Deserialize)]
+struct Status {
+    #[serde(default)]
+    conditions: Vec<Condition>,
+}
+
+#[derive(Deserialize)]
+struct Condition {
+    #[serde(rename = "type")]
+    kind: String,
+    status: String,
+    #[serde(default)]
+    message: String,
+    /// When the kubelet last said so; to the second, by the machine's own clock.
+    #[serde(default, rename = "lastHeartbeatTime")]
+    said: Option<Timestamp>,
+}
+
+impl Node {
+    /// Its name.
+    pub(crate) fn name(&self) -> &str {
+        &self.metadata.name
+    }
+
+    /// `True`, `False`, or `Unknown` also where the API says nothing.
+    pub(crate) fn ready(&self) -> &str {
+        self.readiness().map_or("Unknown", |condition| &condition.status)
+    }
+
+    fn readiness(&self) -> Option<&Condition> {
+        self.status.conditions.iter().find(|condition| condition.kind == "Ready")
+    }
+}
+
+pub(super) fn ready(
+    context: &Context<'_>,
+    kubectl: &Kubectl,
+    node: &str,
+    kubelet: &str,
+) -> Result<(), StepError> {
+    let text = must(context, &command(kubectl, &["get", "node", node, "-o", "json"]).keeping(LIST_LIMIT))?;
+    let found: Node = read(&text).map_err(StepError::NotYet)?;
+    match found.readiness() {
+        Some(condition)
+            if condition.status == "True" && is_of_another_kubelet(context, condition, kubelet) =>
+        {
+            Err(StepError::NotYet(format!(
+                "{node} has not told since its kubelet was started whether it is ready"
+            )))
+        }
+        Some(condition) if condition.status == "True" => Ok(()),
+        Some(condition) => Err(StepError::NotYet(format!("{node} is not ready: {}", condition.message))),
+        None => Err(StepError::NotYet(format!("{node} has not told yet whether it is ready"))),
+    }
+}
+
+/// A kubelet speaks as soon as it has started. Where its word is as old as this, its clock was set meanwhile, and the API
+/// itself would have noticed that it is silent.
+const STALE: i64 = 60;
+
+fn is_of_another_kubelet(context: &Context<'_>, condition: &Condition, kubelet: &str) -> bool {
+    let Some(started) = context.state.state.started_at.get(kubelet) else { return false };
+    let age = context.machine.wall().as_second() - started.as_second();
+    (0..STALE).contains(&age) && condition.said.is_some_and(|said| said.as_second() < started.as_second())
+}
+
+pub(super) fn forget(context: &Context<'_>, kubectl: &Kubectl, nodes: &[String]) -> Result<(), StepError> {
+    for node in nodes {
+        must(context, &command(kubectl, &["delete", "node", node, "--ignore-not-found", "--wait=false"]))?;
+    }
+    Ok(())
+}
+
+pub(super) fn pod_network(
+    context: &mut Context<'_>,
+    kubectl: &Kubectl,
+    node: &str,
+    path: &str,
+    content: &str,
+) -> Result<Facts, StepError> {
+    let range = must(context, &command(kubectl, &["get", "node", node, "-o", "jsonpath={.spec.podCIDR}"]))?;
+    let range = range.trim();
+    if range.is_empty() {
+        return Err(StepError::NotYet(format!("{node} has no range of pod addresses yet")));
+    }
+    file::apply(context, path, 0o644, content.replace(POD_CIDR, range).as_bytes())?;
+    Ok(Facts::from([(format!("pod_cidr.{node}"), Text(range.to_owned()))]))
+}
+
+pub(super) fn versions(context: &Context<'_>, kubelet: &str) -> Result<Facts, StepError> {
+    // `Kubernetes v1.20.2`; `containerd github.com/containerd/containerd 1.6.20 …`.
+    let word = |program: &str, place: usize| -> Result<Text, StepError> {
+        let text = must(context, &Command::new(program, &["--version"]))?;
+        let word = text.split_whitespace().nth(place).map(|word| Text(word.to_owned()));
+        word.ok_or_else(|| StepError::NotYet(format!("{program} does not tell its version")))
+    };
+    Ok(Facts::from([
+        ("kube_version".to_owned(), word(kubelet, 1)?),
+        ("container_version".to_owned(), word("containerd", 2)?),
+    ]))
+}
+
+/// A command to the API.
+pub(crate) fn command(kubectl: &Kubectl, words: &[&str]) -> Command {
+    let arguments: Vec<&str> =
+        ["--kubeconfig", &kubectl.kubeconfig, "--request-timeout=30s"].iter().chain(words).copied().collect();
+    Command::new(&kubectl.program, &arguments)
+}
+
+/// All nodes that the API knows.
+fn nodes(context: &Context<'_>, kubectl: &Kubectl) -> Result<Vec<Node>, StepError> {
+    let text = must(context, &command(kubectl, &["get", "nodes", "-o", "json"]).keeping(LIST_LIMIT))?;
+    Ok(read::<List>(&text).map_err(StepError::NotYet)?.items)
+}
+
+fn read<T: for<'a> Deserialize<'a>>(text: &str) -> Result<T, String> {
+    serde_json::from_str(text).map_err(|error| format!("kubectl's answer is not readable: {error}"))
+}
+
+/// What `ok` and the nodes' readiness look like to someone who has little time.
+pub(crate) fn health(machine: &dyn Machine, kubectl: &Kubectl) -> BTreeMap<String, String> {
+    let api = "api".to_owned();
+    match served(machine, kubectl) {
+        Ok(nodes) => {
+            let nodes = nodes.iter().map(|node| (format!("{}.Ready", node.name()), node.ready().to_owned()));
+            std::iter::once((api, "ok".to_owned())).chain(nodes).collect()
+        }
+        Err(error) => BTreeMap::from([(api, error)]),
+    }
+}
+
+fn served(machine: &dyn Machine, kubectl: &Kubectl) -> Result<Vec<Node>, String> {
+    let quick = |words: &[&str]| -> Result<(Command, Output), String> {
+        let arguments: Vec<&str> = ["--kubeconfig", &kubectl.kubeconfig, "--request-timeout=5s"]
+            .iter()
+            .chain(words)
+            .copied()
+            .collect();
+        let command = Command::new(&kubectl.program, &arguments).within(10).keeping(LIST_LIMIT);
+        let output = machine.run(&command).map_err(|error| error.to_string())?;
+        Ok((command, output))
+    };
+    let must = |(command, output): (Command, Output)| {
+        if output.success { Ok(output.stdout) } else { Err(complaint(&command, &output)) }
+    };
+    let mut answer = quick(&["get", "--raw=/readyz"])?;
+    // Releases before 1.16 only have the older path.
+    if !answer.1.success && answer.1.stderr.contains("NotFound") {
+        answer = quick(&["get", "--raw=/healthz"])?;
+    }
+    let said = must(answer)?;
+    if said.trim() != "ok" {
+        return Err(crate::error::first_line(&said));
+    }
+    Ok(read::<List>(&must(quick(&["get", "nodes", "-o", "json"])?)?)?.items)
+}
