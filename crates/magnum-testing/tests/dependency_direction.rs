@@ -24,6 +24,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         &["types", "operations", "drivers", "db", "messaging", "openstack", "secrets", "x509"],
     ),
     ("magnum-api", &["types", "policy", "drivers", "db", "messaging", "openstack", "secrets", "x509"]),
+    ("magnum-cli", &["types", "openstack", "x509"]),
     (
         "magnum",
         &[
@@ -39,6 +40,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "drivers",
             "conductor",
             "api",
+            "cli",
         ],
     ),
     ("magnum-fakes", &["types", "openstack"]),
@@ -53,6 +55,7 @@ const HIDDEN: &[(&str, &[&str])] = &[
     ("aws-lc-rs", &["magnum-x509"]),
     ("axum", &["magnum-api", "magnum-fakes"]),
     ("clap", &["magnum", "magnum-node", "magnum-cli"]),
+    ("comfy-table", &["magnum-cli"]),
 ];
 
 /// Crates that only tests may name.

@@ -7,6 +7,7 @@ pub mod drivers;
 pub mod logging;
 pub mod messaging;
 pub mod process;
+pub mod program;
 pub mod storage;
 
 /// Lists of a thousand clusters are made of a hundred thousand small pieces; this allocator takes half the time of

@@ -1,0 +1,70 @@
+//! The `magnum` command's frame: reads the process, runs the command line, and ends with its exit code.
+
+use anyhow::{Context, Result};
+use magnum_cli::{CliError, Environment, Kind, Program};
+use magnum_types::{SystemClock, SystemEntropy};
+use std::{
+    io::{IsTerminal as _, Write as _},
+    process::ExitCode,
+    sync::Arc,
+};
+use tracing_subscriber::EnvFilter;
+
+/// Runs the command line that the process was started with.
+pub fn run() -> ExitCode {
+    let program = match Program::parse_from(std::env::args_os().collect()) {
+        Ok(program) => program,
+        Err(error) => {
+            // Help goes to standard output, a mistake to standard error; nothing can be done when that is closed.
+            let _ = error.print();
+            return if error.use_stderr() {
+                ExitCode::from(Kind::Usage.exit_code())
+            } else {
+                ExitCode::SUCCESS
+            };
+        }
+    };
+    if program.debug() {
+        show_calls();
+    }
+    let ended = crate::process::prepare(None).and_then(|runtime| {
+        let environment = environment()?;
+        Ok(runtime.block_on(program.run(environment)))
+    });
+    match ended {
+        Ok(Ok(())) => ExitCode::SUCCESS,
+        Ok(Err(error)) => failed(&error),
+        Err(error) => failed(&CliError::new(Kind::Failed, format!("{error:#}"))),
+    }
+}
+
+fn failed(error: &CliError) -> ExitCode {
+    let _ = writeln!(std::io::stderr(), "{}", error.text());
+    ExitCode::from(error.kind.exit_code())
+}
+
+/// Every call of the cloud on standard error: service, method, path, outcome. Tokens are no part of it.
+fn show_calls() {
+    let shown = tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::new("magnum_openstack=debug"))
+        .with_writer(std::io::stderr)
+        .without_time()
+        .with_ansi(false)
+        .try_init();
+    if let Err(error) = shown {
+        let _ = writeln!(std::io::stderr(), "calls cannot be shown: {error}");
+    }
+}
+
+fn environment() -> Result<Environment> {
+    Ok(Environment {
+        variables: std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .collect(),
+        home: std::env::home_dir(),
+        directory: std::env::current_dir().context("the present folder is gone: change to another one")?,
+        is_terminal: std::io::stdout().is_terminal() && std::io::stderr().is_terminal(),
+        clock: Arc::new(SystemClock),
+        entropy: Arc::new(SystemEntropy),
+    })
+}
