@@ -57,7 +57,9 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Counting {
         let within = context.event_scope(event).into_iter().flatten().find(|span| span.name() == SPAN);
         let mut verb = Verb::default();
         event.record(&mut verb);
-        if let (Some(span), "sqlx::query", false) = (within, event.metadata().target(), SET_UP.contains(&&*verb.0)) {
+        if let (Some(span), "sqlx::query", false) =
+            (within, event.metadata().target(), SET_UP.contains(&&*verb.0))
+        {
             let mut sent = SENT.lock().unwrap();
             *sent.get_or_insert_default().entry(span.id().into_u64()).or_default() += 1;
         }
