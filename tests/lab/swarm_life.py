@@ -265,6 +265,8 @@ class Life(unittest.TestCase):
         self.magnum.wait(name, [None], 60)
 
     def test_a_quota_that_heat_meets_is_the_status_reason(self):
+        heard = Heard()
+        self.addCleanup(heard.close)
         admin = Client("admin")
         admin.run("quota", "set", "--force", "--instances", "1", "demo")
         try:
@@ -273,6 +275,8 @@ class Life(unittest.TestCase):
             cluster = self.magnum.wait(name, ["CREATE_FAILED"], 240)
             self.step(f"CREATE_FAILED: {cluster['status_reason']}")
             self.assertRegex(cluster["status_reason"], re.compile("quota", re.I))
+            told = ["magnum.cluster.create.start", "magnum.cluster.create.error"]
+            self.assertEqual(heard.phases(cluster["uuid"], 2), told)
             self.assert_nothing_left()
         finally:
             admin.run("quota", "set", "--force", "--instances", "-1", "demo")

@@ -12,6 +12,7 @@ mod clusters;
 mod history;
 mod kubernetes;
 mod lists;
+mod microversions;
 mod nodegroups;
 mod nodes;
 mod openapi;

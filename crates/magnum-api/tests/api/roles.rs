@@ -14,22 +14,48 @@ pub fn strict() -> PolicySettings {
     PolicySettings { enforce_new_defaults: true, ..PolicySettings::default() }
 }
 
-const PERSONAS: [&str; 9] =
+pub const PERSONAS: [&str; 9] =
     ["", "expired", "trustee", "reader", "colleague", "owner", "foreigner", "admin", "system"];
 
-struct Row {
-    method: &'static str,
-    path: &'static str,
-    body: fn(&Objects) -> Option<Value>,
+pub struct Row {
+    pub method: &'static str,
+    pub path: &'static str,
+    pub body: fn(&Objects) -> Option<Value>,
     /// The status for each of [`PERSONAS`].
-    expected: [u16; 9],
+    pub expected: [u16; 9],
 }
 
-struct Objects {
+/// What the paths and bodies of [`matrix`] speak of.
+pub struct Objects {
     template: String,
     free_template: String,
     cluster: String,
     operation: String,
+}
+
+impl Objects {
+    /// A living cluster with its template, and a template that nobody uses.
+    pub async fn new(app: &App) -> Self {
+        let cluster = app.living_cluster("c1").await;
+        Self {
+            template: app.state.store.cluster_by_id(cluster).await.unwrap().cluster.cluster_template_id,
+            free_template: app.template(json!({"name": "free"})).await,
+            cluster: cluster.to_string(),
+            operation: app.state.store.operations_of(cluster).await.unwrap()[0].id.to_string(),
+        }
+    }
+
+    /// A row's path, with these objects in the placeholders.
+    pub fn path(&self, path: &str) -> String {
+        path.replace("{template}", &self.free_template)
+            .replace("{cluster}", &self.cluster)
+            .replace("{operation}", &self.operation)
+            .replace("{nodegroup}", "default-worker")
+            .replace("{project}", "p-demo")
+            .replace("{resource}", "Cluster")
+            .replace("{federation}", "f1")
+            .replace("{sha256}", "00")
+    }
 }
 
 const fn row(
@@ -66,7 +92,7 @@ fn bound(_: &Objects) -> Option<Value> {
 }
 
 #[rustfmt::skip]
-fn matrix() -> Vec<Row> {
+pub fn matrix() -> Vec<Row> {
     vec![
         //                                                                                        nobody expired trustee reader colleague owner foreigner admin system
         row("GET",    "/healthcheck",                                  none,                      [200, 200, 200, 200, 200, 200, 200, 200, 200]),
@@ -137,23 +163,8 @@ async fn every_role_gets_at_every_endpoint_what_the_policy_says() {
     for row in matrix() {
         let app = App::with(|settings| settings.max_clusters_per_project = 100, strict()).await;
         for (who, expected) in PERSONAS.into_iter().zip(row.expected) {
-            let cluster = app.living_cluster("c1").await;
-            let objects = Objects {
-                template: app.state.store.cluster_by_id(cluster).await.unwrap().cluster.cluster_template_id,
-                free_template: app.template(json!({"name": "free"})).await,
-                cluster: cluster.to_string(),
-                operation: app.state.store.operations_of(cluster).await.unwrap()[0].id.to_string(),
-            };
-            let path = row
-                .path
-                .replace("{template}", &objects.free_template)
-                .replace("{cluster}", &objects.cluster)
-                .replace("{operation}", &objects.operation)
-                .replace("{nodegroup}", "default-worker")
-                .replace("{project}", "p-demo")
-                .replace("{resource}", "Cluster")
-                .replace("{federation}", "f1")
-                .replace("{sha256}", "00");
+            let objects = Objects::new(&app).await;
+            let path = objects.path(row.path);
             let reply = app.call(who, row.method, &path, (row.body)(&objects)).await;
             if reply.status != expected {
                 let who = if who.is_empty() { "nobody" } else { who };
