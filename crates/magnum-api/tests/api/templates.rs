@@ -134,3 +134,22 @@ async fn two_templates_of_one_name_need_their_uuid() {
     assert_eq!(app.delete(&format!("/v1/clustertemplates/{first}")).await.status, 204);
     assert_eq!(app.get("/v1/clustertemplates/swarm").await.status, 200);
 }
+
+/// As in the releases that knew the engine: the template is taken, and the cluster meets the missing driver.
+#[tokio::test]
+async fn a_template_of_mesos_is_accepted_and_its_cluster_is_refused_in_upstreams_words() {
+    let app = App::start().await;
+    let mut body = template_body();
+    body["coe"] = json!("mesos");
+    body["network_driver"] = json!("docker");
+    let made = app.call("owner", "POST", "/v1/clustertemplates", Some(body)).await;
+    assert_eq!((made.status.as_u16(), &made.body["coe"]), (201, &json!("mesos")), "{:?}", made.body);
+    assert!(made.header("warning").contains("mesos"), "{:?}", made.headers);
+    let cluster = json!({"cluster_template_id": made.body["uuid"]});
+    let refused = app.call("owner", "POST", "/v1/clusters", Some(cluster)).await;
+    assert_eq!(refused.status, 400, "{:?}", refused.body);
+    assert!(refused.detail().starts_with("Cluster type (vm, "), "{}", refused.detail());
+    let mut body = template_body();
+    body["coe"] = json!("nomad");
+    assert_eq!(app.call("owner", "POST", "/v1/clustertemplates", Some(body)).await.status, 400);
+}

@@ -6,8 +6,8 @@ use crate::{
     extract::Call,
     v1::clustertemplates::network_driver::{check_volume_driver, network_driver},
 };
-use magnum_drivers::{ClusterSpecView, Warning};
-use magnum_types::{ClusterTemplate, ServiceError};
+use magnum_drivers::{ClusterSpecView, DriverError, Warning};
+use magnum_types::{ClusterTemplate, Coe, ServiceError};
 
 /// Checks and completes a template, and gives what its owner should know of it.
 pub async fn complete(call: &Call, template: &mut ClusterTemplate) -> Result<Vec<Warning>, ServiceError> {
@@ -32,8 +32,15 @@ pub async fn complete(call: &Call, template: &mut ClusterTemplate) -> Result<Vec
     template.cluster_distro = Some(image.os_distro);
     template.driver = template.driver.take().or(image.driver);
 
-    let driver = call.state.registry.of_template(template)?;
-    let warnings = driver.validate(&ClusterSpecView::of_template(template))?;
+    let warnings = match call.state.registry.of_template(template) {
+        Ok(driver) => driver.validate(&ClusterSpecView::of_template(template))?,
+        // The engine's templates were accepted as long as upstream knew it. Its clusters wait for a driver.
+        Err(DriverError::UnsupportedType { .. }) if template.coe == Coe::Mesos => vec![Warning(
+            "No driver makes clusters of the COE mesos here: a cluster from this template will be refused"
+                .to_owned(),
+        )],
+        Err(error) => return Err(error.into()),
+    };
     for warning in &warnings {
         tracing::warn!(template = %template.uuid, request_id = %call.context.request_id, "{}", warning.0);
     }
