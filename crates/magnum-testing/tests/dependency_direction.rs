@@ -44,6 +44,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         ],
     ),
     ("magnum-fakes", &["types", "openstack"]),
+    ("magnum-fuzz", &["api"]),
     ("magnum-testing", &[]),
 ];
 
