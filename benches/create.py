@@ -86,7 +86,7 @@ def phases(ours, uuid, answered, nodes, database, count):
     until, stack = time.monotonic() + WITHIN, None
     while stack is None:
         assert time.monotonic() < until, f"no stack of {uuid} after {WITHIN} s"
-        stack = ours.call("GET", f"/clusters/{uuid}")[1].json().get("stack_id")
+        stack = ours.call("GET", f"/clusters/{uuid}")[1].json().get("cluster_id")
         time.sleep(0.02)
 
     def look():
