@@ -190,13 +190,15 @@ impl OperationStore for Store {
         done.map_err(store_error)
     }
 
-    async fn wait(&self, fence: Fence, after: Duration, attempt: i32) -> Result<(), StoreError> {
-        let done: Result<(), DbError> = transaction!(self, |tx, now| {
+    async fn wait(&self, fence: Fence, after: Duration, attempt: i32) -> Result<Duration, StoreError> {
+        let done: Result<Duration, DbError> = transaction!(self, |tx, now| {
             // Whoever woke it while it was driven may have news that the driver did not see.
             let flags = hold(tx, fence).await?;
-            let check_at = if flags.woken { now } else { later(now, after) };
+            let after = if flags.woken { Duration::ZERO } else { after };
+            let check_at = later(now, after);
             let sql = "UPDATE operation SET owner = NULL, lease_until = NULL, woken = ?, check_at = ?, attempt = ? WHERE id = ?";
             tx.execute(sql, args![false, check_at, attempt, fence.operation]).await?;
+            after
         });
         done.map_err(store_error)
     }

@@ -42,8 +42,8 @@ impl EngineSettings {
 pub enum Ran {
     /// Somebody else has it, or it is not due.
     NotClaimed,
-    /// It waits for its time or for a wake-up.
-    Waiting,
+    /// It waits for its time, which comes so soon, or for a wake-up.
+    Waiting(Duration),
     /// It has ended.
     Ended(OperationState),
 }
@@ -101,8 +101,8 @@ where
         let Some(kind) = self.kinds.get(operation.kind.as_str()).cloned() else {
             // A newer conductor beside us accepted it: leave it to that one.
             warn!("this conductor does not know the operation {}; left for another", operation.kind);
-            self.store.wait(fence, Duration::from_secs(10), operation.attempt).await?;
-            return Ok(Ran::Waiting);
+            let after = self.store.wait(fence, Duration::from_secs(10), operation.attempt).await?;
+            return Ok(Ran::Waiting(after));
         };
         let mut cx = StepContext { operation, log, now };
         if cx.operation.state == OperationState::Running
@@ -138,8 +138,8 @@ where
                         return Ok(None);
                     }
                     // The count of failures stays: a step that fails, waits and fails again gets nowhere.
-                    self.store.wait(fence, after, cx.operation.attempt).await?;
-                    return Ok(Some(Ran::Waiting));
+                    let after = self.store.wait(fence, after, cx.operation.attempt).await?;
+                    return Ok(Some(Ran::Waiting(after)));
                 }
                 Err(failure) => {
                     let attempt = cx.operation.attempt.saturating_add(1);
@@ -154,8 +154,8 @@ where
                             error = %chain(&failure),
                             "a step failed and is tried again in {} s", delay.as_secs_f32()
                         );
-                        self.store.wait(fence, delay, attempt).await?;
-                        return Ok(Some(Ran::Waiting));
+                        let after = self.store.wait(fence, delay, attempt).await?;
+                        return Ok(Some(Ran::Waiting(after)));
                     }
                     error!(step = step.name(), error = %chain(&failure), "the operation failed");
                     self.fail(fence, kind, cx, &failure.public).await?;
@@ -252,8 +252,8 @@ where
                     continue;
                 }
                 Ok(Undo::Pending(after)) if !self.undo_overdue(cx) => {
-                    self.store.wait(fence, after, cx.operation.attempt).await?;
-                    return Ok(Ran::Waiting);
+                    let after = self.store.wait(fence, after, cx.operation.attempt).await?;
+                    return Ok(Ran::Waiting(after));
                 }
                 Ok(Undo::Pending(_)) => StepError::fatal("it did not end in time"),
                 Err(failure) => failure,
@@ -262,8 +262,8 @@ where
             if failure.retryable && attempt < self.settings.backoff.attempts && !self.undo_overdue(cx) {
                 let delay = self.settings.backoff.delay(attempt, fence.operation.0.as_u128());
                 warn!(step = step.name(), attempt, error = %chain(&failure), "an undo failed and is tried again");
-                self.store.wait(fence, delay, attempt).await?;
-                return Ok(Ran::Waiting);
+                let after = self.store.wait(fence, delay, attempt).await?;
+                return Ok(Ran::Waiting(after));
             }
             error!(step = step.name(), error = %chain(&failure), "a step cannot be undone");
             let left = format!("{} ({})", describe(step.name()), failure.public);

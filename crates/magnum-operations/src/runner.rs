@@ -1,12 +1,12 @@
 //! The conductor's main loop: finds due operations by a scan, sooner by a nudge, and drives a bounded number of
 //! them at once. The scan alone is enough for correctness; a nudge only saves the wait.
 
-use crate::engine::Engine;
+use crate::engine::{Engine, Ran};
 use async_trait::async_trait;
 use magnum_types::operation::{OperationStore, StoreError};
 use magnum_types::{Clock, OperationId};
 use std::{collections::HashSet, sync::Arc, sync::Mutex, sync::PoisonError, time::Duration};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, mpsc};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{debug, error, info};
 
@@ -16,6 +16,9 @@ pub trait Nudges: Send {
     /// The next nudged operation; pends while there is none. Lost or repeated nudges do no harm.
     async fn next(&mut self) -> OperationId;
 }
+
+/// The shortest pause between two drives of an operation, whatever its step asks for.
+const SHORTEST: Duration = Duration::from_millis(10);
 
 /// The loop's limits.
 #[derive(Clone, Copy, Debug)]
@@ -57,15 +60,17 @@ where
         let permits = Arc::new(Semaphore::new(self.settings.concurrency.max(1)));
         let running = Arc::new(Mutex::new(HashSet::new()));
         let tasks = TaskTracker::new();
+        let (soon, mut due) = mpsc::unbounded_channel();
         loop {
             let found = tokio::select! {
                 biased;
                 () = stop.cancelled() => break,
                 nudged = nudges.next() => vec![nudged],
+                Some(operation) = due.recv() => vec![operation],
                 () = self.clock.sleep(self.settings.poll) => self.scan(permits.available_permits()).await,
             };
             for operation in found {
-                self.start(operation, &permits, &running, &tasks);
+                self.start(operation, &permits, &running, &tasks, &soon);
             }
         }
         tasks.close();
@@ -95,15 +100,23 @@ where
         permits: &Arc<Semaphore>,
         running: &Arc<Mutex<HashSet<OperationId>>>,
         tasks: &TaskTracker,
+        soon: &mpsc::UnboundedSender<OperationId>,
     ) {
         let Ok(permit) = Arc::clone(permits).try_acquire_owned() else { return };
         if !running.lock().unwrap_or_else(PoisonError::into_inner).insert(operation) {
             return;
         }
         let (engine, running) = (Arc::clone(&self.engine), Arc::clone(running));
+        let (clock, poll, soon) = (Arc::clone(&self.clock), self.settings.poll, soon.clone());
         tasks.spawn(async move {
+            let mut wait = None;
             match engine.run(operation).await {
-                Ok(ran) => debug!(operation.uuid = %operation, ?ran, "an operation was driven"),
+                Ok(ran) => {
+                    debug!(operation.uuid = %operation, ?ran, "an operation was driven");
+                    if let Ran::Waiting(after) = ran {
+                        wait = Some(after.max(SHORTEST)).filter(|after| *after < poll);
+                    }
+                }
                 Err(StoreError::LostLease(_)) => {
                     info!(operation.uuid = %operation, "the operation was taken over by another conductor");
                 }
@@ -113,6 +126,13 @@ where
             }
             running.lock().unwrap_or_else(PoisonError::into_inner).remove(&operation);
             drop(permit);
+            if let Some(after) = wait {
+                // Sooner than the scan would find it. At the end of the process nobody listens, which is no loss.
+                tokio::spawn(async move {
+                    clock.sleep(after).await;
+                    let _ = soon.send(operation);
+                });
+            }
         });
     }
 }

@@ -219,8 +219,9 @@ pub trait OperationStore: Send + Sync + 'static {
     /// Applies `changes` without a line in the log (progress that may be written again).
     async fn progress(&self, fence: Fence, changes: Vec<Self::Change>) -> Result<(), StoreError>;
 
-    /// Releases the lease until `after` from now, or until somebody wakes the operation. `attempt` is stored.
-    async fn wait(&self, fence: Fence, after: Duration, attempt: i32) -> Result<(), StoreError>;
+    /// Releases the lease until `after` from now, or until somebody wakes the operation. `attempt` is stored. Returns how
+    /// long it really waits: not at all when it was woken while it was driven.
+    async fn wait(&self, fence: Fence, after: Duration, attempt: i32) -> Result<Duration, StoreError>;
 
     /// Marks the operation as failed and to be undone; the first `cause` is kept. Resets the attempt counter.
     async fn unwind(&self, fence: Fence, cause: &str, changes: Vec<Self::Change>) -> Result<(), StoreError>;

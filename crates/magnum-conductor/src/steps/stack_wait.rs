@@ -15,8 +15,9 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 /// How soon the stack is looked at again. A node's report wakes the operation sooner.
 const LOOK: Duration = Duration::from_secs(1);
-/// The same once every node is ready: Heat only has to notice.
-const LAST_LOOK: Duration = Duration::from_millis(300);
+/// The same once every node is ready: Heat only has to notice, which takes it a second or two, and somebody waits. A project's
+/// clusters share each look.
+const LAST_LOOK: Duration = Duration::from_millis(100);
 
 /// What Heat said may be almost as old as the pause between two looks: clusters of a project share one listing.
 fn tolerated(pause: Duration) -> Duration {

@@ -110,7 +110,7 @@ impl OperationStore for CrashStore {
         self.around(self.inner.progress(fence, changes)).await
     }
 
-    async fn wait(&self, fence: Fence, after: Duration, attempt: i32) -> Result<(), StoreError> {
+    async fn wait(&self, fence: Fence, after: Duration, attempt: i32) -> Result<Duration, StoreError> {
         self.around(self.inner.wait(fence, after, attempt)).await
     }
 

@@ -23,6 +23,7 @@ mod leavings;
 mod many;
 mod nodes;
 mod notifications;
+mod pauses;
 mod picture;
 mod reasons;
 mod resizes;

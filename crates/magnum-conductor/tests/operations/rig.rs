@@ -297,7 +297,7 @@ impl Conductor {
     pub async fn turn(&self, operation: OperationId) -> Option<Drove> {
         match self.engine.run(operation).await {
             Ok(Ran::Ended(state)) => return Some(Drove::Ended(state)),
-            Ok(Ran::Waiting) => {}
+            Ok(Ran::Waiting(_)) => {}
             Ok(Ran::NotClaimed) => {
                 let state = self.world.store.operation_get(operation).await.unwrap().state;
                 if state.is_final() {

@@ -83,7 +83,7 @@ async fn an_old_claim_writes_nothing(ground: Ground) {
         store.renew(lost, MINUTE).await.map(drop),
         store.record(lost, entry("s", StepEvent::Done), change()).await,
         store.progress(lost, change()).await,
-        store.wait(lost, MINUTE, 0).await,
+        store.wait(lost, MINUTE, 0).await.map(drop),
         store.unwind(lost, "ghost", change()).await,
         store.finish(lost, OperationState::Done, change()).await,
     ];
@@ -144,10 +144,10 @@ async fn news_during_the_drive_are_not_slept_over(ground: Ground) {
     let held = claim(&ground, id).await;
     assert!(ground.store.wake(id).await.unwrap());
     assert_eq!(ground.store.due(10).await.unwrap(), [], "it is still leased");
-    ground.store.wait(fence(&held), MINUTE, 0).await.unwrap();
+    assert_eq!(ground.store.wait(fence(&held), MINUTE, 0).await.unwrap(), Duration::ZERO);
     assert_eq!(ground.store.due(10).await.unwrap(), [id]);
     let held = claim(&ground, id).await;
-    ground.store.wait(fence(&held), MINUTE, 0).await.unwrap();
+    assert_eq!(ground.store.wait(fence(&held), MINUTE, 0).await.unwrap(), MINUTE);
     assert_eq!(ground.store.due(10).await.unwrap(), [], "the news are used up");
 }
 
