@@ -231,7 +231,7 @@ pub fn validate(labels: &Labels, known: &[LabelSpec]) -> Result<Vec<Warning>, Dr
                 return Err(DriverError::LabelValue { label: name.clone(), value: value.clone(), allowed });
             }
             Some(spec) if spec.idle => {
-                warnings.push(Warning(format!("label {name} has no effect any more: {}", spec.help)));
+                warnings.push(Warning(format!("label {name} has no effect: {}", spec.help)));
             }
             Some(_) => {}
             None if foreign::LABELS.contains(&name.as_str()) => {
@@ -409,7 +409,7 @@ mod tests {
     #[test]
     fn labels_of_another_engine_and_idle_ones_are_kept_with_a_warning() {
         assert!(check("kube_tag", "v1.30.0").unwrap()[0].0.contains("another engine"));
-        assert!(check("old", "x").unwrap()[0].0.contains("no effect any more"));
+        assert!(check("old", "x").unwrap()[0].0.contains("no effect"));
     }
 
     #[test]

@@ -9,6 +9,7 @@ pub mod error;
 pub mod inputs;
 pub mod kubernetes;
 pub mod labels;
+pub mod local;
 mod plan_steps;
 pub mod registry;
 pub mod removal;

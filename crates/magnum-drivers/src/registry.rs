@@ -5,6 +5,7 @@ use crate::{
     driver::Driver,
     error::DriverError,
     kubernetes::{KubernetesDriver, KubernetesSettings},
+    local::LocalDriver,
     swarm::SwarmDriver,
 };
 use magnum_types::{ClusterTemplate, Coe, ServerType};
@@ -38,6 +39,12 @@ impl Registry {
     pub fn new(settings: &RegistrySettings) -> Self {
         let kubernetes = KubernetesDriver::new(settings.kubernetes.clone());
         Self::of(vec![Arc::new(SwarmDriver), Arc::new(kubernetes)], settings)
+    }
+
+    /// The drivers for the local cloud of standalone mode that the settings leave. No other cloud can read their stacks, and
+    /// it can read no others, so the two sets are never offered together.
+    pub fn local(settings: &RegistrySettings) -> Self {
+        Self::of(vec![Arc::new(LocalDriver)], settings)
     }
 
     /// Those of the given drivers that the settings leave; with one combination in two drivers, the later one has it.
@@ -143,6 +150,18 @@ mod tests {
         let text = error.to_string();
         assert!(text.starts_with("Cluster type (bm, plan9, mesos) not supported"), "{text}");
         assert!(text.contains("(vm, debian, swarm-mode)"), "{text}");
+    }
+
+    #[test]
+    fn the_local_driver_is_offered_by_the_local_registry_alone() {
+        let settings = RegistrySettings::default();
+        let (local, others) = (Registry::local(&settings), Registry::new(&settings));
+        for coe in [Coe::Swarm, Coe::SwarmMode] {
+            assert_eq!(local.find(ServerType::Vm, "magnum-local", coe).unwrap().name(), "local");
+            assert!(others.find(ServerType::Vm, "magnum-local", coe).is_err());
+            assert!(local.find(ServerType::Vm, "debian", coe).is_err());
+        }
+        assert!(others.named("local").is_err());
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What a new machine is told: four files and one unit that starts the node program. It is one model, written in the
-//! language that the image's system reads: cloud-init's or Ignition's. Values are filled in by Heat, where the text
-//! says `__NAME__`.
+//! language that the image's system reads: cloud-init's or Ignition's, or as plain files for nodes that are made from a
+//! list of files. Values are filled in by Heat, where the text says `__NAME__`.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
@@ -46,6 +46,15 @@ const FILES: &[NodeFile] = &[
 
 const UNIT_TEXT: &str = include_str!("../assets/node/magnum-node.service");
 
+const UNIT_FILE: NodeFile = NodeFile {
+    path: "/etc/systemd/system/magnum-node.service",
+    mode: 0o644,
+    content: Content::Plain(UNIT_TEXT),
+};
+
+/// What `systemctl enable` makes of the unit's `WantedBy`, for images that nobody runs a command in.
+const UNIT_LINK: &str = "/etc/systemd/system/multi-user.target.wants/magnum-node.service";
+
 /// For images of this distribution.
 pub(crate) fn for_distribution(os_distro: Option<&str>) -> String {
     match os_distro {
@@ -59,12 +68,7 @@ pub(crate) fn cloud_init() -> String {
     let mut text = "#cloud-config\n# Installs one program and starts it; everything else is that program's work, told by \
                     Magnum.\nwrite_files:\n"
         .to_owned();
-    let unit = NodeFile {
-        path: "/etc/systemd/system/magnum-node.service",
-        mode: 0o644,
-        content: Content::Plain(UNIT_TEXT),
-    };
-    for file in FILES.iter().chain([&unit]) {
+    for file in FILES.iter().chain([&UNIT_FILE]) {
         text.push_str(&format!("  - path: {}\n    permissions: '0{:o}'\n", file.path, file.mode));
         match file.content {
             Content::Base64(value) => {
@@ -104,6 +108,22 @@ pub(crate) fn ignition() -> String {
     format!("{document}\n")
 }
 
+/// The files themselves, with the unit enabled by its link. Each has `path` and one of: `fill`, a text in which values are
+/// filled in; `text`, a text as it is; `base64`, the name of a value that is the content in base64; `link`, where a
+/// symbolic link points. All but a link have `mode`.
+pub(crate) fn plain_files() -> Value {
+    let file = |file: &NodeFile| {
+        let (kind, content) = match file.content {
+            Content::Filled(content) => ("fill", content),
+            Content::Plain(content) => ("text", content),
+            Content::Base64(value) => ("base64", value),
+        };
+        json!({ "path": file.path, "mode": file.mode, kind: content })
+    };
+    let link = json!({ "path": UNIT_LINK, "link": UNIT_FILE.path });
+    FILES.iter().chain([&UNIT_FILE]).map(file).chain([link]).collect()
+}
+
 fn percent_encoded(text: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~');
     text.bytes()
@@ -126,9 +146,10 @@ mod tests {
     }
 
     #[test]
-    fn both_languages_ask_heat_for_the_same_values() {
+    fn all_languages_ask_heat_for_the_same_values() {
         let names = placeholders(&cloud_init());
         assert_eq!(names, placeholders(&ignition()));
+        assert_eq!(names, placeholders(&plain_files().to_string()));
         assert!(names.contains("SIGNAL_TOKEN") && names.contains("ETCD_VOLUME_ID"), "{names:?}");
     }
 
@@ -136,6 +157,18 @@ mod tests {
     fn user_data_is_far_below_what_nova_takes() {
         assert!(cloud_init().len() < 8 * 1024, "{}", cloud_init().len());
         assert!(ignition().len() < 12 * 1024, "{}", ignition().len());
+    }
+
+    #[test]
+    fn plain_files_are_those_of_cloud_init_and_an_enabled_unit() {
+        let files = plain_files();
+        let files = files.as_array().unwrap();
+        assert_eq!(files.len(), FILES.len() + 2);
+        for file in files {
+            let path = file["path"].as_str().unwrap();
+            assert!(path == UNIT_LINK || cloud_init().contains(&format!("path: {path}\n")), "{path}");
+        }
+        assert_eq!(files.last().unwrap()["link"], UNIT_FILE.path);
     }
 
     #[test]

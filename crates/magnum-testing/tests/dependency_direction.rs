@@ -15,6 +15,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("magnum-db", &["types"]),
     ("magnum-messaging", &["types"]),
     ("magnum-openstack", &["types"]),
+    ("magnum-identity", &["types", "x509"]),
     ("magnum-operations", &["types"]),
     ("magnum-secrets", &["types", "x509", "openstack", "db"]),
     ("magnum-drivers", &["types", "x509", "openstack", "secrets"]),
@@ -41,8 +42,11 @@ const ARROWS: &[(&str, &[&str])] = &[
             "conductor",
             "api",
             "cli",
+            "identity",
+            "local",
         ],
     ),
+    ("magnum-local", &["types"]),
     ("magnum-fakes", &["types", "openstack"]),
     ("magnum-fuzz", &["api"]),
     ("magnum-testing", &[]),
@@ -54,9 +58,11 @@ const HIDDEN: &[(&str, &[&str])] = &[
     ("lapin", &["magnum-messaging"]),
     ("reqwest", &["magnum-openstack"]),
     ("aws-lc-rs", &["magnum-x509"]),
-    ("axum", &["magnum-api", "magnum-fakes"]),
+    ("axum", &["magnum-api", "magnum-identity", "magnum-local", "magnum-fakes"]),
+    ("argon2", &["magnum-identity"]),
     ("clap", &["magnum", "magnum-node", "magnum-cli"]),
     ("comfy-table", &["magnum-cli"]),
+    ("bollard", &["magnum-local"]),
 ];
 
 /// Crates that only tests may name.

@@ -2,15 +2,25 @@
 
 use crate::labels::{LabelKind, LabelSpec};
 
-const fn label(name: &'static str, kind: LabelKind, default: &'static str, help: &'static str) -> LabelSpec {
+pub(crate) const fn label(
+    name: &'static str,
+    kind: LabelKind,
+    default: &'static str,
+    help: &'static str,
+) -> LabelSpec {
     LabelSpec { name, kind, default, help, idle: false }
 }
 
-const fn idle(name: &'static str, kind: LabelKind, default: &'static str, help: &'static str) -> LabelSpec {
+pub(crate) const fn idle(
+    name: &'static str,
+    kind: LabelKind,
+    default: &'static str,
+    help: &'static str,
+) -> LabelSpec {
     LabelSpec { name, kind, default, help, idle: true }
 }
 
-pub(super) const LABELS: &[LabelSpec] = &[
+pub(crate) const LABELS: &[LabelSpec] = &[
     label("availability_zone", LabelKind::Text, "", "Nova's zone of the nodes"),
     label("docker_volume_type", LabelKind::Text, "", "Cinder type of the volumes for the engine's data"),
     label("fixed_subnet_cidr", LabelKind::Cidr, "10.0.0.0/24", "addresses of the cluster's own network"),

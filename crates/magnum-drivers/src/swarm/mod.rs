@@ -5,7 +5,7 @@
 //! reports over its own authenticated channel, so no token stands in user data. Joining, gossip and overlay traffic
 //! are open among the cluster's own nodes only. See `parameters` for the stack and `plan` for the nodes.
 
-mod labels;
+pub(crate) mod labels;
 mod nodegroup;
 mod outputs;
 mod parameters;

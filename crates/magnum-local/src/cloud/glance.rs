@@ -1,0 +1,108 @@
+//! Glance: the node images of this machine.
+
+use super::{
+    exchange::{Answer, Ask, Refusal, Reply},
+    services::{Caller, Services},
+};
+use crate::machines::NodeImage;
+use serde_json::{Value, json};
+
+/// By which the driver `local` is chosen.
+const OS_DISTRO: &str = "magnum-local";
+
+/// The images with the names that users see: of several builds of one name, which come newest first, only the newest has
+/// it alone, so that the name goes on meaning one image; the others bear the beginning of their digest as well.
+fn named(images: &[NodeImage]) -> impl Iterator<Item = (String, &NodeImage)> {
+    images.iter().enumerate().map(|(at, image)| {
+        let is_older = images.iter().take(at).any(|newer| newer.name == image.name);
+        let digest = image.digest.rsplit(':').next().unwrap_or_default();
+        let name = match is_older {
+            true => format!("{}-{}", image.name, digest.get(..12).unwrap_or(digest)),
+            false => image.name.clone(),
+        };
+        (name, image)
+    })
+}
+
+/// The image of an id or a name.
+pub(crate) fn find<'a>(images: &'a [NodeImage], wanted: &str) -> Option<&'a NodeImage> {
+    let by_id = images.iter().find(|image| image.id.to_string() == wanted);
+    by_id.or_else(|| named(images).find(|(name, _)| name == wanted).map(|(_, image)| image))
+}
+
+fn shown(name: &str, image: &NodeImage) -> Value {
+    let path = format!("/v2/images/{}", image.id);
+    json!({
+        "id": image.id, "name": name, "status": "active", "visibility": "public", "owner": null,
+        "min_disk": 0, "min_ram": 0, "size": image.size, "container_format": "docker", "disk_format": "raw",
+        "protected": true, "os_hidden": false, "tags": [], "os_distro": OS_DISTRO,
+        "magnum_coes": image.coes.join(","), "docker_digest": image.digest,
+        "self": path, "file": format!("{path}/file"), "schema": "/v2/schemas/image",
+    })
+}
+
+/// Whether a filter's value is the name: itself, or among those of `in:`, in quotes or not.
+fn is_asked(filter: &str, name: &str) -> bool {
+    match filter.strip_prefix("in:") {
+        Some(list) if list.starts_with('"') => list.trim_matches('"') == name,
+        Some(list) => list.split(',').any(|one| one == name),
+        None => filter == name,
+    }
+}
+
+impl Services {
+    pub(super) async fn glance(&self, ask: &Ask, rest: &[&str], _caller: &Caller) -> Answer {
+        match (ask.verb(), rest) {
+            ("GET", ["v2", "images"]) => {
+                let images = self.machines.images().await?;
+                let wanted = named(&images).filter(|(name, image)| {
+                    ask.param("name").is_none_or(|filter| is_asked(filter, name))
+                        && ask.param("id").is_none_or(|filter| is_asked(filter, &image.id.to_string()))
+                        && ask.admits("os_distro", OS_DISTRO)
+                        && ask.admits("status", "active")
+                        && ask.admits("visibility", "public")
+                });
+                let wanted: Vec<Value> = wanted.map(|(name, image)| shown(&name, image)).collect();
+                Reply::ok(json!({
+                    "images": wanted, "first": "/v2/images", "schema": "/v2/schemas/images",
+                }))
+            }
+            ("GET", ["v2", "images", id]) => {
+                let images = self.machines.images().await?;
+                let found = named(&images).find(|(_, image)| image.id.to_string() == *id);
+                match found {
+                    Some((name, image)) => Reply::ok(shown(&name, image)),
+                    None => Err(Refusal::not_found(format!("No image found with ID {id}"))),
+                }
+            }
+            (_, ["v2", "images", ..]) => Err(Refusal::new(
+                405,
+                "Images of the local cloud are made and removed on its machine: see magnum standalone image",
+            )),
+            _ => Err(Refusal::no_such_path()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use uuid::Uuid;
+
+    #[test]
+    fn a_name_means_the_newest_image_and_older_ones_can_still_be_named() {
+        let image = |id: u128, digest: &str| NodeImage {
+            id: Uuid::from_u128(id),
+            name: "node".to_owned(),
+            digest: digest.to_owned(),
+            size: 1,
+            coes: vec!["swarm".to_owned()],
+        };
+        let images = [image(2, "sha256:feedfeedfeedfeed"), image(1, "sha256:beefbeefbeefbeef")];
+        assert_eq!(find(&images, "node").unwrap().id, Uuid::from_u128(2));
+        assert_eq!(find(&images, "node-beefbeefbeef").unwrap().id, Uuid::from_u128(1));
+        assert_eq!(find(&images, &Uuid::from_u128(1).to_string()).unwrap().id, Uuid::from_u128(1));
+        assert!(find(&images, "none").is_none());
+        assert!(is_asked("in:\"a,b\"", "a,b") && is_asked("in:a,b", "b") && !is_asked("a", "b"));
+    }
+}

@@ -1,0 +1,70 @@
+//! Engines that cannot be used, acted by a socket that answers as they do.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+
+use magnum_local::{
+    engine::{Engine, EngineSettings},
+    machines::MachinesError,
+};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::UnixListener,
+};
+
+/// Connects to an engine with this version of its API and this answer to `/info`.
+async fn connect(version: &'static str, info: &'static str) -> Result<(), MachinesError> {
+    let here = tempfile::tempdir().unwrap();
+    let socket = here.path().join("engine.sock");
+    let listener = UnixListener::bind(&socket).unwrap();
+    let engine = tokio::spawn(async move {
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut request = vec![0; 4096];
+            let Ok(length) = stream.read(&mut request).await else { continue };
+            let request = String::from_utf8_lossy(&request[..length]).into_owned();
+            let path = request.split_whitespace().nth(1).unwrap_or_default();
+            let body = if path.ends_with("/info") {
+                info.to_owned()
+            } else {
+                format!("{{\"ApiVersion\":\"{version}\"}}")
+            };
+            let head =
+                "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length:";
+            let answer = format!("{head} {}\r\n\r\n{body}", body.len());
+            // The first connection only looks whether somebody listens.
+            if stream.write_all(answer.as_bytes()).await.is_ok() {
+                stream.shutdown().await.ok();
+            }
+        }
+    });
+    let settings = EngineSettings {
+        host: Some(format!("unix://{}", socket.display())),
+        installation: "test".to_owned(),
+    };
+    let connected = Engine::connect(settings).await.map(drop);
+    engine.abort();
+    connected
+}
+
+#[tokio::test]
+async fn an_engine_that_is_new_enough_is_taken() {
+    connect("1.41", "{}").await.unwrap();
+    connect("9.9", "{}").await.unwrap();
+}
+
+#[tokio::test]
+async fn an_engine_that_is_too_old_is_named_with_both_versions() {
+    let error = connect("1.40", "{}").await.unwrap_err();
+    assert!(matches!(error, MachinesError::TooOld { .. }), "{error}");
+    let text = error.to_string();
+    assert!(text.contains("1.40") && text.contains("1.41"), "{text}");
+}
+
+#[tokio::test]
+async fn a_rootless_engine_and_a_full_disk_are_refused_with_their_remedies() {
+    let error = connect("1.41", r#"{"SecurityOptions":["name=seccomp","name=rootless"]}"#).await.unwrap_err();
+    assert!(error.to_string().contains("unset DOCKER_HOST"), "{error}");
+    // This file system never has room.
+    let error = connect("1.41", r#"{"DockerRootDir":"/proc/docker"}"#).await.unwrap_err();
+    assert!(error.to_string().contains("docker system prune"), "{error}");
+}
