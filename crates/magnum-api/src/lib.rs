@@ -19,7 +19,7 @@ pub mod settings;
 pub mod state;
 pub mod v1;
 
-pub use router::{Access, Route, app, routes};
+pub use router::{Access, Route, app, node_app, routes};
 pub use server::{ServeError, serve};
 pub use settings::{ApiSettings, CorsSettings, NetworkDrivers, TlsFiles};
 pub use state::AppState;

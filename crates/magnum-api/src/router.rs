@@ -137,10 +137,20 @@ pub fn app(state: AppState) -> Router {
         .layer(from_fn(accept::layer))
         .layer(from_fn_with_state(state.clone(), microversion::layer))
         .layer(from_fn_with_state(state.clone(), auth_token::layer));
-    let routed: Router = open
-        .merge(tenants)
-        .layer(DefaultBodyLimit::max(state.settings.max_body_size))
-        .with_state(state.clone());
+    around(open.merge(tenants), state)
+}
+
+/// What the cluster's nodes call, and nothing else: for a listener that only they can reach.
+pub fn node_app(state: AppState) -> Router {
+    let nodes = routes().into_iter().filter(|route| route.access == Access::Node);
+    let routed = nodes.fold(Router::new(), |routed, route| routed.route(route.path, route.handler));
+    around(routed.fallback(async || StatusCode::NOT_FOUND), state)
+}
+
+/// The layers that every request goes through.
+fn around(routed: Router<AppState>, state: AppState) -> Router {
+    let routed: Router =
+        routed.layer(DefaultBodyLimit::max(state.settings.max_body_size)).with_state(state.clone());
     let app = Router::new().fallback_service(MapRequestLayer::new(rewrite::rewrite).layer(routed));
     let app = match cors::layer(state.settings.cors.as_ref()) {
         Some(layer) => app.layer(layer),

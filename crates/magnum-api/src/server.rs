@@ -6,6 +6,7 @@ use crate::{
     settings::{ApiSettings, TlsFiles},
     state::AppState,
 };
+use axum::Router;
 use axum_server::{Handle, Server, tls_rustls::RustlsConfig};
 use std::{io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 use tokio::sync::Notify;
@@ -77,8 +78,21 @@ pub async fn serve_on(
     signals: Signals,
 ) -> Result<(), ServeError> {
     let settings = state.settings.clone();
+    serve_app(listener, router::app(state), &settings, signals).await
+}
+
+/// Routes with their handlers and layers; services of other crates are put beside ours in one.
+pub type App = Router;
+
+/// Serves `app`, which is the API with other services of the process beside it, or a part of it, in the same way.
+pub async fn serve_app(
+    listener: std::net::TcpListener,
+    app: App,
+    settings: &ApiSettings,
+    signals: Signals,
+) -> Result<(), ServeError> {
     let address = listener.local_addr().map_err(ServeError::Stopped)?;
-    let app = router::app(state).into_make_service();
+    let app = app.into_make_service();
     let handle = Handle::new();
     let ended = CancellationToken::new();
     let guard = ended.clone().drop_guard();
@@ -87,7 +101,7 @@ pub async fn serve_on(
         None => {
             tracing::info!(%address, "serving HTTP");
             let mut server = axum_server::from_tcp(listener).map_err(ServeError::Stopped)?.handle(handle);
-            limit(&mut server, &settings);
+            limit(&mut server, settings);
             server.serve(app).await.map_err(ServeError::Stopped)?;
         }
         Some(files) => {
@@ -98,7 +112,7 @@ pub async fn serve_on(
             tracing::info!(%address, "serving HTTPS");
             let mut server =
                 axum_server::from_tcp_rustls(listener, config).map_err(ServeError::Stopped)?.handle(handle);
-            limit(&mut server, &settings);
+            limit(&mut server, settings);
             server.serve(app).await.map_err(ServeError::Stopped)?;
         }
     }

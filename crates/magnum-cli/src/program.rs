@@ -19,7 +19,8 @@ use clap_complete::Shell;
 use std::{ffi::OsString, path::PathBuf};
 
 const AFTER_HELP: &str = "Who you are is taken from a cloud of clouds.yaml (OS_CLOUD), or from OS_* variables as an \
-openrc file sets them. `--help` shows every option. Exit codes: 0 done, 1 refused or failed, 2 wrong usage, \
+openrc file sets them. `--help` shows every option. `magnum standalone --help`: a whole Magnum on this machine, without a \
+cloud. Exit codes: 0 done, 1 refused or failed, 2 wrong usage, \
 3 not found, 4 a wait was too long, 130 interrupted.";
 
 /// Makes container clusters, and shows how they are

@@ -4,6 +4,7 @@ use anyhow::{Context, Result};
 use magnum_cli::{CliError, Environment, Kind, Program};
 use magnum_types::{SystemClock, SystemEntropy};
 use std::{
+    ffi::OsString,
     io::{IsTerminal as _, Write as _},
     process::ExitCode,
     sync::Arc,
@@ -12,7 +13,13 @@ use tracing_subscriber::EnvFilter;
 
 /// Runs the command line that the process was started with.
 pub fn run() -> ExitCode {
-    let program = match Program::parse_from(std::env::args_os().collect()) {
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    // A service, and no client of one: it has a command line of its own.
+    if arguments.get(1).is_some_and(|noun| noun == "standalone") {
+        let name = std::iter::once(OsString::from("magnum standalone"));
+        return crate::standalone::run(name.chain(arguments.into_iter().skip(2)).collect());
+    }
+    let program = match Program::parse_from(arguments) {
         Ok(program) => program,
         Err(error) => {
             // Help goes to standard output, a mistake to standard error; nothing can be done when that is closed.

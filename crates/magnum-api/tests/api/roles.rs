@@ -8,6 +8,7 @@ use crate::{
 use magnum_policy::PolicySettings;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
+use tower::ServiceExt as _;
 
 /// The defaults without upstream's older, laxer forms beside them.
 pub fn strict() -> PolicySettings {
@@ -257,4 +258,28 @@ async fn public_and_hidden_templates_are_seen_used_and_changed_by_whom_they_may(
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// The listener that stands in the clusters' networks shows nodes what is theirs, and nobody anything else.
+#[tokio::test]
+async fn the_nodes_own_listener_answers_nothing_else() {
+    let app = App::start().await;
+    let nodes = magnum_api::node_app(app.state.clone());
+    for row in matrix() {
+        let path = row.path.replace(['{', '}'], "");
+        let request = || {
+            http::Request::builder()
+                .method(row.method)
+                .uri(&path)
+                .header("x-auth-token", "admin")
+                .body(axum::body::Body::empty())
+                .unwrap()
+        };
+        let status = nodes.clone().oneshot(request()).await.unwrap().status();
+        if row.path.starts_with("/v1/nodes/") {
+            assert_eq!(status, app.send(request()).await.status, "{} {path}", row.method);
+        } else {
+            assert_eq!(status, 404, "{} {path}", row.method);
+        }
+    }
 }

@@ -1,16 +1,9 @@
 //! `magnum-conductor`: does the work that the API accepted.
 
-use anyhow::{Context, Result};
-use magnum::{Arguments, arguments, cloud, drivers, logging, messaging, process, storage};
-use magnum_conductor::{
-    ConductorSettings, TrustSettings, World, WorldSettings, serve, stack_board::StackBoard,
-};
+use anyhow::Result;
+use magnum::{Arguments, arguments, conductor, foundation::Foundation, logging, process};
 use magnum_config::{MagnumConfig, Warning};
-use magnum_drivers::{DriverSettings, Registry};
-use magnum_messaging::Notifier;
-use magnum_types::{Clock, Entropy, SystemClock, SystemEntropy};
-use magnum_x509::{KeyAlgorithm, token::sha256_hex};
-use std::{process::ExitCode, sync::Arc, time::Duration};
+use std::process::ExitCode;
 use tracing::info;
 
 const PROGRAM: &str = "magnum-conductor";
@@ -24,75 +17,7 @@ async fn conduct(arguments: Arguments, config: MagnumConfig, warnings: Vec<Warni
     let log = logging::start(&config, PROGRAM, &warnings)?;
     info!(threads = process::threads(), "starting");
     let stop = process::stop_signal()?;
-    process::reload_signal(arguments.clone(), PROGRAM, log)?;
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
-    let store = storage::database(&config, clock.clone(), entropy.clone()).await?;
-    let cloud = Arc::new(cloud::connect(&config, clock.clone(), entropy.clone())?);
-    let keys = Arc::new(storage::sealing_keys(&config)?);
-    let certificates = storage::certificates(&config, &store, &cloud, &keys)?;
-    let bus = messaging::connect(&config, PROGRAM, entropy.clone(), &stop)?;
-    let notifier = Notifier::new(bus.clone(), messaging::notifications(&config)?);
-    let owner = format!("{}:{}:{}", config.default.host, std::process::id(), entropy.uuid());
-    let world = World {
-        store,
-        cloud,
-        certificates,
-        keys,
-        registry: Registry::new(&drivers::registry(&config)?),
-        clock: clock.clone(),
-        entropy,
-        settings: settings(&config)?,
-        stacks: StackBoard::new(clock),
-        sessions: Default::default(),
-    };
-    let process = ConductorSettings {
-        host: config.default.host.clone(),
-        owner,
-        lease: Duration::from_secs(config.conductor.lease_seconds),
-        poll: Duration::from_secs(config.conductor.poll_interval),
-        health: Duration::from_secs(u64::try_from(config.kubernetes.health_polling_interval).unwrap_or(0)),
-        concurrency: usize::try_from(config.conductor.max_concurrent_operations).unwrap_or(64),
-    };
-    serve(Arc::new(world), bus, notifier, process, stop).await;
-    Ok(())
-}
-
-fn settings(config: &MagnumConfig) -> Result<WorldSettings> {
-    let program = storage::node_program(config);
-    let sha256 = match &program {
-        Some(path) => {
-            sha256_hex(&std::fs::read(path).with_context(|| format!("the node program {}", path.display()))?)
-        }
-        None => {
-            tracing::warn!(
-                "no node program is found ([node] program): only images that bring magnum-node will work"
-            );
-            String::new()
-        }
-    };
-    Ok(WorldSettings {
-        trust: TrustSettings {
-            trustee_domain_id: config.trust.trustee_domain_id.clone(),
-            roles: config.trust.roles.clone(),
-            password_symbols: config.default.password_symbols.clone(),
-        },
-        certificate_days: config.x509.term_of_validity,
-        key_algorithm: KeyAlgorithm::Rsa { bits: usize::try_from(config.x509.rsa_key_size).unwrap_or(2048) },
-        driver: DriverSettings {
-            magnum_url: config.api.node_url.clone().unwrap_or_default(),
-            auth_url: String::new(),
-            verify_ca: config.drivers.verify_ca,
-            openstack_ca: storage::openstack_ca(config)?,
-            node_program_sha256: sha256,
-            default_docker_volume_type: config.cinder.default_docker_volume_type.clone(),
-            default_etcd_volume_type: config.cinder.default_etcd_volume_type.clone(),
-            default_boot_volume_type: config.cinder.default_boot_volume_type.clone(),
-            default_boot_volume_size: i32::try_from(config.cinder.default_boot_volume_size).unwrap_or(0),
-            nodes_affinity_policy: config.cluster.nodes_affinity_policy.clone(),
-            create_timeout: i32::try_from(config.cluster_heat.create_timeout).unwrap_or(60),
-            ..DriverSettings::default()
-        },
-        drain_seconds: 60,
-    })
+    process::reload_signal(arguments, PROGRAM, log)?;
+    let foundation = Foundation::lay(config, PROGRAM, &stop).await?;
+    conductor::conduct(&foundation, stop).await
 }

@@ -1,0 +1,66 @@
+//! `magnum standalone`: a whole Magnum in one process, for a laptop or a trial.
+//!
+//! The services are those of any cloud: they read a `magnum.conf`, and call Keystone, Heat, Nova, Neutron, Glance and
+//! Cinder by the catalogue. Here these are in the same process, behind the same HTTPS port: `magnum-identity`, and
+//! `magnum-local`, whose stacks are containers on this machine's Docker Engine. This module only puts the parts together.
+
+mod arguments;
+mod certificates;
+mod clean;
+mod configuration;
+mod doors;
+mod identity;
+mod image;
+mod place;
+mod serve;
+mod welcome;
+
+use crate::process;
+use anyhow::Result;
+use arguments::{Action, Arguments, Where};
+use clap::Parser as _;
+use magnum_local::engine::{Engine, EngineSettings};
+use magnum_types::Entropy;
+use place::Place;
+use std::{ffi::OsString, process::ExitCode};
+
+/// The name under which nodes reach this process: it leads to the host's own address in their network.
+pub const NODE_NAME: &str = "magnum.internal";
+/// Name of the file with the key that seals secrets in the database.
+const SEALING_KEY: &str = "sealing-key";
+/// Name of the file with the installation's id, which is a label of everything in the engine.
+const INSTALLATION: &str = "installation";
+
+/// Runs the command line, of which the first word is the program's name with its noun.
+pub fn run(arguments: Vec<OsString>) -> ExitCode {
+    let Arguments { action, serve } = match Arguments::try_parse_from(arguments) {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // Help goes to standard output, a mistake to standard error; nothing can be done when that is closed.
+            let _ = error.print();
+            return if error.use_stderr() { ExitCode::from(2) } else { ExitCode::SUCCESS };
+        }
+    };
+    match action {
+        None => process::run(serve::serve(serve)),
+        Some(Action::Image(image)) => process::run(image::make(image)),
+        Some(Action::Clean(clean)) => process::run(clean::clean(clean)),
+    }
+}
+
+fn variable(name: &str) -> Option<String> {
+    std::env::var_os(name)?.into_string().ok()
+}
+
+/// The engine, for what carries the label of the installation in `place`; its id is drawn at the first time.
+async fn engine(at: &Where, place: &Place, entropy: &dyn Entropy) -> Result<Engine> {
+    let installation = match place.read(INSTALLATION)? {
+        Some(id) => id.trim().to_owned(),
+        None => {
+            let id = entropy.uuid().to_string();
+            place.write(INSTALLATION, &id)?;
+            id
+        }
+    };
+    Ok(Engine::connect(EngineSettings { host: at.docker_host.clone(), installation }).await?)
+}

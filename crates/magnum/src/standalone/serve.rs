@@ -1,0 +1,162 @@
+//! The running process: identity, the local cloud, the API and the conductor, behind one port.
+
+use super::{
+    NODE_NAME, SEALING_KEY, arguments::Serve, certificates, configuration, doors, engine, identity,
+    place::Place, variable, welcome,
+};
+use crate::{api, arguments::print, conductor, drivers, foundation::Foundation, logging, process};
+use anyhow::{Context, Result};
+use magnum_api::{ApiSettings, AppState, server};
+use magnum_drivers::Registry;
+use magnum_local::{
+    cloud::{LocalCloud, LocalSettings},
+    engine::Engine,
+};
+use magnum_types::{Clock, Entropy, SystemClock, SystemEntropy};
+use std::{net::IpAddr, sync::Arc};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+const PROGRAM: &str = "magnum-standalone";
+
+/// Serves until SIGTERM or SIGINT. Clusters go on without this process, and are taken up at the next start.
+///
+/// # Errors
+/// Whatever hinders the start, with the remedy; afterwards, the first part that ends by itself.
+pub async fn serve(arguments: Serve) -> Result<()> {
+    let stop = process::stop_signal()?;
+    let (clock, entropy): (Arc<dyn Clock>, Arc<dyn Entropy>) =
+        (Arc::new(SystemClock), Arc::new(SystemEntropy));
+    let place = Place::find(arguments.at.data.clone(), variable)?;
+    let fresh = !place.root().exists();
+    let _claim = place.claim()?;
+    let ground = ground(&arguments, &place, &*entropy).await;
+    if fresh && ground.is_err() {
+        // Who cannot start leaves nothing half-made.
+        place.remove()?;
+    }
+    let (engine, listener) = ground?;
+    certificates::ensure(&place, arguments.listen, clock.now())
+        .context("this installation's certificates")?;
+    sealing_key(&place, &*entropy)?;
+    let base_url = base_url(arguments.listen, arguments.port);
+    let people = identity::open(&place, &base_url, clock.clone(), entropy.clone()).await?;
+    let (config, warnings) = configuration::load(
+        &place,
+        &configuration::Values {
+            listen: arguments.listen,
+            port: arguments.port,
+            service_password: people.service_password,
+            domain_admin_password: people.domain_admin_password,
+            debug: arguments.debug,
+        },
+    )?;
+    logging::start(&config, PROGRAM, &warnings)?;
+    identity::reload_signal(people.identity.clone())?;
+
+    let mut foundation = Foundation::lay(config, PROGRAM, &stop).await?;
+    foundation.registry = Registry::local(&drivers::registry(&foundation.config)?);
+    foundation.store.upgrade(None).await.context("the database's tables")?;
+    let state = api::state(&foundation, &[place.root().to_owned()], &stop).await?;
+    let cloud = LocalCloud::open(
+        LocalSettings {
+            directory: place.path("cloud"),
+            base_url: base_url.clone(),
+            node_url: format!("https://{NODE_NAME}:{}", arguments.port),
+            gateway_names: vec![NODE_NAME.to_owned()],
+        },
+        engine,
+        identity::tokens(people.identity.clone()),
+        clock,
+        entropy,
+    )
+    .await
+    .context("the local cloud")?;
+    let (path, names) =
+        welcome::entries(&arguments.at, &place, &people.identity, &format!("{base_url}/identity/v3")).await?;
+    print(&format!(
+        "serving {base_url}; {} has the clouds {}: export OS_CLOUD={}",
+        path.display(),
+        names.join(" and "),
+        names.first().map(String::as_str).unwrap_or_default()
+    ))?;
+    run(foundation, state, cloud, people.identity, listener, stop).await
+}
+
+/// What others may keep from us: the engine, and the port.
+async fn ground(
+    arguments: &Serve,
+    place: &Place,
+    entropy: &dyn Entropy,
+) -> Result<(Arc<Engine>, std::net::TcpListener)> {
+    let engine = engine(&arguments.at, place, entropy).await?;
+    let here =
+        ApiSettings { host: arguments.listen.to_string(), port: arguments.port, ..ApiSettings::default() };
+    let listener = server::listen(&here).await.with_context(|| {
+        format!("the port {} is not to be had: stop what has it, or give --port another one", arguments.port)
+    })?;
+    Ok((Arc::new(engine), listener))
+}
+
+/// Runs all parts until `stop`, or until one of them ends, which stops the others.
+async fn run(
+    foundation: Foundation,
+    state: AppState,
+    cloud: LocalCloud,
+    identity: magnum_identity::Identity,
+    listener: std::net::TcpListener,
+    stop: CancellationToken,
+) -> Result<()> {
+    let settings: Arc<ApiSettings> = state.settings.clone();
+    let nodes = cloud.node_router().fallback_service(magnum_api::node_app(state.clone()));
+    let everything =
+        cloud.router().nest_service("/identity", identity.router()).fallback_service(magnum_api::app(state));
+    let mut parts: JoinSet<Result<()>> = JoinSet::new();
+    let doors = doors::keep(cloud.gateways(), stop.clone(), {
+        let settings = settings.clone();
+        move |address: IpAddr, stop| doors::serve(address, nodes.clone(), settings.clone(), stop)
+    });
+    parts.spawn(async {
+        doors.await;
+        Ok(())
+    });
+    parts.spawn({
+        let stop = stop.clone();
+        async move {
+            cloud.run(stop).await;
+            Ok(())
+        }
+    });
+    parts.spawn({
+        let stop = stop.clone();
+        async move { conductor::conduct(&foundation, stop).await }
+    });
+    let signals = server::Signals { stop: stop.clone(), ..server::Signals::default() };
+    parts.spawn(async move { Ok(server::serve_app(listener, everything, &settings, signals).await?) });
+    let mut first = Ok(());
+    while let Some(ended) = parts.join_next().await {
+        let ended = ended.context("a part of the process ended by a fault").and_then(|ended| ended);
+        if first.is_ok() {
+            first = ended;
+        }
+        stop.cancel();
+    }
+    first
+}
+
+fn base_url(listen: IpAddr, port: u16) -> String {
+    let host = match listen {
+        address if address.is_unspecified() => "127.0.0.1".to_owned(),
+        IpAddr::V6(address) => format!("[{address}]"),
+        IpAddr::V4(address) => address.to_string(),
+    };
+    format!("https://{host}:{port}")
+}
+
+/// The key that seals secrets in the database, drawn at the first start.
+fn sealing_key(place: &Place, entropy: &dyn Entropy) -> Result<()> {
+    if place.read(SEALING_KEY)?.is_some() {
+        return Ok(());
+    }
+    place.write(SEALING_KEY, &format!("{}{}", entropy.uuid().simple(), entropy.uuid().simple()))
+}

@@ -1,0 +1,182 @@
+"""The quickstart as a stranger runs it, unmodified clients against what it starts, and a life of clusters with the
+process killed in the middle of each operation; at the end nothing is left. Run by scripts/test-standalone, which says
+what it needs."""
+
+import json
+import os
+import pathlib
+import re
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+import unittest
+
+TOP = pathlib.Path(__file__).resolve().parents[2]
+OLD_CLIENTS = pathlib.Path(os.environ["OLD_CLIENTS"])
+MAGNUM = pathlib.Path(os.environ["MAGNUM"])
+DOCKER = os.environ["DOCKER"]
+PORT = os.environ["QUICKSTART_PORT"]
+INSTALLATION = "org.openstack.magnum.installation"
+
+
+def run(*words, check=True, env=None, timeout=900):
+    done = subprocess.run([str(word) for word in words], capture_output=True, text=True, env=env, timeout=timeout)
+    if check and done.returncode != 0:
+        raise AssertionError(f"{' '.join(map(str, words))}: exit {done.returncode}\n{done.stdout}{done.stderr}")
+    return done
+
+
+class Standalone(unittest.TestCase):
+    def setUp(self):
+        self.home = pathlib.Path(tempfile.mkdtemp(prefix="magnum-standalone-"))
+        self.data, self.config = self.home / "data", self.home / "config"
+        self.env = {name: value for name, value in os.environ.items() if not name.startswith("OS_")}
+        self.env |= {"XDG_DATA_HOME": str(self.data), "XDG_CONFIG_HOME": str(self.config), "OS_CLOUD": "magnum"}
+        self.env |= {"QUICKSTART_DATA": str(self.data / "magnum")}
+        self.started = time.monotonic()
+        self.addCleanup(self.end)
+
+    def end(self):
+        run(TOP / "quickstart", "--clean", check=False, env=self.env)
+        shutil.rmtree(self.home, ignore_errors=True)
+
+    def step(self, words):
+        print(f"    {time.monotonic() - self.started:6.1f} s  {words}", flush=True)
+
+    def magnum(self, *words, **options):
+        return run(MAGNUM, *words, env=self.env, **options)
+
+    def status(self, name):
+        done = self.magnum("cluster", "show", name, "-f", "value", "-c", "status", check=False)
+        return done.stdout.strip() if done.returncode == 0 else None if done.returncode == 3 else f"exit {done.returncode}"
+
+    def wait(self, name, wanted, seconds=180):
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            status = self.status(name)
+            if status == wanted:
+                return
+            self.assertFalse(status and status.endswith("FAILED"), self.why(name))
+            time.sleep(0.5)
+        self.fail(f"{name} is not {wanted}: {self.why(name)}")
+
+    def why(self, name):
+        return self.magnum("cluster", "diagnose", name, check=False).stdout
+
+    def pid(self):
+        return int((self.data / "magnum/standalone.pid").read_text())
+
+    def killed(self):
+        """Ends the process as a power cut would, and starts it again as a user would."""
+        pid = self.pid()
+        os.kill(pid, signal.SIGKILL)
+        while pathlib.Path(f"/proc/{pid}/stat").exists() and " Z " not in pathlib.Path(f"/proc/{pid}/stat").read_text():
+            time.sleep(0.05)
+        run(TOP / "quickstart", "--start", env=self.env)
+        self.assertNotEqual(pid, self.pid())
+
+    def nodes(self, name):
+        """The cluster's members, as Docker tells a client that has the cluster's certificates."""
+        place = self.home / f"certs-{name}"
+        place.mkdir(exist_ok=True)
+        self.magnum("cluster", "config", name, "--dir", place, "--force")
+        address = self.magnum("cluster", "show", name, "-f", "value", "-c", "api_address").stdout.strip()
+        tls = ["--tlsverify", "--tlscacert", place / "ca.pem", "--tlscert", place / "cert.pem", "--tlskey", place / "key.pem"]
+        listed = run(DOCKER, *tls, "-H", address, "node", "ls", "--format", "{{.Hostname}} {{.Status}}").stdout
+        return [line.split()[1] for line in listed.splitlines()]
+
+    def made(self):
+        """Everything in the engine that carries an installation's label."""
+        listed = [("container", "ps", "-aq"), ("network", "network", "ls", "-q"), ("volume", "volume", "ls", "-q")]
+        return {kind: run(DOCKER, *words, "--filter", f"label={INSTALLATION}").stdout.split() for kind, *words in listed}
+
+    def test_a_stranger_gets_a_cluster_and_is_rid_of_it_again(self):
+        before = self.made()
+        shown = run(TOP / "quickstart", env=self.env, timeout=1800)
+        self.step("quickstart")
+        self.assertEqual(len(re.findall(r"\bReady\b", shown.stdout)), 3, shown.stdout)
+        self.assertRegex(shown.stderr, r"node \S+: ready", "progress is shown node by node")
+        again = time.monotonic()
+        self.assertEqual(len(re.findall(r"\bReady\b", run(TOP / "quickstart", env=self.env).stdout)), 3)
+        self.step(f"the quickstart once more: {time.monotonic() - again:.1f} s")
+        clouds = self.config / "openstack/clouds.yaml"
+        for secret in [clouds, self.data / "magnum/magnum.conf", self.data / "magnum/ca-key.pem"]:
+            self.assertEqual(secret.stat().st_mode & 0o777, 0o600, secret)
+        self.refusals()
+        self.unmodified_clients()
+        self.lives()
+        run(TOP / "quickstart", "--clean", env=self.env)
+        self.assertEqual(self.made(), before, "containers, networks or volumes are left")
+        self.assertFalse((self.data / "magnum").exists(), "files are left")
+        self.assertFalse(clouds.exists(), "clouds.yaml is left")
+        self.step("clean: no container, network, volume or file is left")
+
+    def refused(self, *options, words):
+        """A start that cannot be says why and what to do in one line, and leaves nothing."""
+        place = self.home / "refused"
+        done = run(MAGNUM, "standalone", "--data", place, *options, env=self.env, check=False, timeout=30)
+        self.assertEqual(done.returncode, 1, done)
+        lines = done.stderr.strip().splitlines()
+        self.assertEqual(len(lines), 1, done.stderr)
+        for word in words:
+            self.assertIn(word, lines[0])
+        self.assertFalse(place.exists(), "a refused start left its folder")
+
+    def refusals(self):
+        self.refused("--docker-host", "unix:///nowhere.sock", words=["no Docker Engine answers", "/nowhere.sock"])
+        self.refused("--port", PORT, words=[f"port {PORT}", "--port"])
+        second = run(MAGNUM, "standalone", "--data", self.data / "magnum", "--port", "1", env=self.env, check=False)
+        self.assertEqual(second.returncode, 1)
+        self.assertIn("another magnum standalone", second.stderr)
+        unknown = self.magnum("cluster", "template", "create", "--coe", "swarm-mode", "--image", "no-such",
+                              "--external-network", "public", check=False)
+        self.assertEqual(unknown.returncode, 1, unknown)
+        self.assertIn("image_id", unknown.stderr)
+        self.assertIn("no-such", unknown.stderr)
+        self.step("refusals: no engine, port taken, folder taken, unknown image")
+
+    def unmodified_clients(self):
+        programs = [OLD_CLIENTS / "bin/openstack", *pathlib.Path(os.environ.get("LAB_HOME", "/none")).glob("venv/bin/openstack")]
+        for program in programs:
+            listed = json.loads(run(program, "coe", "cluster", "list", "-f", "json", env=self.env).stdout)
+            self.assertEqual([(c["name"], c["status"]) for c in listed], [("quickstart", "CREATE_COMPLETE")])
+            cluster = json.loads(run(program, "coe", "cluster", "show", "quickstart", "-f", "json", env=self.env).stdout)
+            self.assertEqual((cluster["node_count"], cluster["master_count"]), (2, 1))
+            ca = run(program, "coe", "ca", "show", "quickstart", env=self.env).stdout
+            self.assertIn("BEGIN CERTIFICATE", ca)
+            for noun in [["image"], ["flavor"], ["network"], ["server"], ["coe", "cluster", "template"]]:
+                listed = json.loads(run(program, *noun, "list", "-f", "json", env=self.env).stdout)
+                self.assertTrue(listed, noun)
+            refused = run(program, "coe", "quotas", "list", env=self.env, check=False)
+            self.assertNotEqual(refused.returncode, 0, "who is no administrator lists everybody's quotas")
+        self.step(f"{len(programs)} unmodified openstack clients")
+
+    def lives(self):
+        template = self.magnum("cluster", "show", "quickstart", "-f", "value", "-c", "cluster_template_id").stdout.strip()
+        self.magnum("cluster", "create", "k1", "--cluster-template", template, "--node-count", "1")
+        time.sleep(1)
+        self.killed()
+        self.wait("k1", "CREATE_COMPLETE")
+        self.assertEqual(self.nodes("k1"), ["Ready"] * 2)
+        self.step("killed in the middle of a create: 2 Ready")
+        self.magnum("cluster", "resize", "k1", "2")
+        time.sleep(1)
+        self.killed()
+        self.wait("k1", "UPDATE_COMPLETE")
+        self.assertEqual(self.nodes("k1"), ["Ready"] * 3)
+        self.step("killed in the middle of a resize: 3 Ready")
+        self.magnum("cluster", "resize", "k1", "1", "--wait")
+        self.assertEqual(self.nodes("k1"), ["Ready"] * 2)
+        self.step("resized down: 2 Ready, none Down")
+        self.magnum("cluster", "delete", "k1")
+        time.sleep(0.5)
+        self.killed()
+        self.wait("k1", None)
+        self.assertEqual(self.nodes("quickstart"), ["Ready"] * 3, "the other cluster has lived on")
+        self.step("killed in the middle of a delete: gone, and the other cluster lives")
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
