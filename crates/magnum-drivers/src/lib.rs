@@ -6,6 +6,7 @@
 
 pub mod driver;
 pub mod error;
+mod heat_stack;
 pub mod inputs;
 pub mod kubernetes;
 pub mod labels;

@@ -6,6 +6,7 @@
 mod effects;
 #[path = "kubernetes/fit.rs"]
 mod fit;
+mod rows;
 #[path = "kubernetes/stacks.rs"]
 mod stacks;
 #[path = "kubernetes/user_data.rs"]

@@ -3,9 +3,10 @@
 use super::{KubernetesSettings, shape, versions};
 use crate::{
     error::DriverError,
+    heat_stack,
     inputs::ClusterSpecView,
     labels::{self, Warning},
-    stack_values::{check_ovn, label},
+    stack_values::label,
 };
 
 /// The network drivers that there are.
@@ -36,38 +37,13 @@ pub(super) fn validate(
             .push(Warning(format!("docker_storage_driver {name} has no effect: containerd uses overlayfs"))),
         Some(_) => return Err(field("docker_storage_driver", "must be overlay2 or not given")),
     }
-    if spec.docker_volume_size.is_some_and(|size| size < 1) {
-        return Err(field("docker_volume_size", "must be at least 1 GB, or not given"));
-    }
     if spec.tls_disabled {
         return Err(field("tls_disabled", "Kubernetes has no API without TLS any more"));
     }
     if spec.registry_enabled {
         warnings.push(Warning("registry_enabled has no effect: run a registry in the cluster".into()));
     }
-    if !given(spec.external_network_id) {
-        if spec.floating_ip_enabled {
-            return Err(field("external_network_id", "is needed for floating addresses"));
-        }
-        if !given(spec.fixed_network) {
-            return Err(field(
-                "external_network_id",
-                "is needed, since without fixed_network the cluster makes its own",
-            ));
-        }
-    }
-    if given(spec.fixed_subnet) && !given(spec.fixed_network) {
-        return Err(field("fixed_network", "is needed when fixed_subnet is given"));
-    }
-    if spec.master_lb_enabled && given(spec.fixed_network) && !given(spec.fixed_subnet) {
-        return Err(field("fixed_subnet", "is needed for a load balancer in a given network"));
-    }
-    if let Some(count) = spec.master_count
-        && (count < 1 || count % 2 == 0)
-    {
-        return Err(field("master_count", "must be odd: an even number of masters survives no more losses"));
-    }
-    warnings.extend(check_ovn(spec.labels, spec.master_lb_enabled)?);
+    warnings.extend(heat_stack::check(spec)?);
     cloud(spec, settings, &mut warnings)?;
     tarball(spec)?;
     Ok(warnings)

@@ -1,13 +1,13 @@
 //! A Kubernetes cluster with its nodes, as the driver is told of it.
 
+use crate::rows;
 use magnum_drivers::{
     Authorities, CloudCredential, Driver as _, DriverSettings, GroupStackInputs, Identity, PlanInputs, Stack,
     StackInputs,
     kubernetes::{ENCRYPTION_KEY, ETCD_MEMBERS, KubernetesDriver, KubernetesSettings, SERVICE_ACCOUNT_KEY},
 };
 use magnum_types::{
-    Authority, Cluster, ClusterTemplate, Coe, Labels, NodeGroup, NodeRegistration, NodeState, Role,
-    ServerType, Status,
+    Authority, Cluster, ClusterTemplate, Coe, NodeGroup, NodeRegistration, NodeState, Role, Status,
     ids::{ClusterId, NodeGroupId, TemplateId},
     plan::PlanStep,
 };
@@ -156,7 +156,9 @@ pub fn settings() -> DriverSettings {
     DriverSettings {
         magnum_url: "https://magnum:9511".into(),
         auth_url: "https://keystone/v3".into(),
-        ..DriverSettings::default()
+        openstack_ca: String::new(),
+        node_program_sha256: String::new(),
+        ..rows::settings()
     }
 }
 
@@ -190,109 +192,36 @@ fn node(role: Role, index: u8) -> NodeRegistration {
 
 fn group(id: u128, name: &str, role: &str, count: i32) -> NodeGroup {
     NodeGroup {
-        id: 1,
         uuid: NodeGroupId(Uuid::from_u128(id)),
-        cluster_id: ClusterId(Uuid::from_u128(0xc)),
         name: name.into(),
-        project_id: "p".into(),
-        docker_volume_size: None,
-        labels: Labels::default(),
         flavor_id: None,
         image_id: None,
-        node_addresses: Vec::new(),
-        node_count: count,
-        role: role.into(),
-        min_node_count: 0,
-        max_node_count: None,
-        is_default: true,
-        stack_id: None,
         status: Status::CreateComplete,
-        status_reason: None,
-        version: None,
-        node_labels: None,
-        node_taints: None,
-        created_at: None,
-        updated_at: None,
+        ..rows::group(role, count, "")
     }
 }
 
 fn template() -> ClusterTemplate {
     ClusterTemplate {
-        id: 1,
         uuid: TemplateId(Uuid::from_u128(0x7)),
-        project_id: "p".into(),
-        user_id: "u".into(),
         name: "k8s".into(),
         coe: Coe::Kubernetes,
         image_id: "image".into(),
-        flavor_id: Some("m1.small".into()),
         master_flavor_id: None,
-        keypair_id: None,
-        external_network_id: Some("public".into()),
-        fixed_network: None,
-        fixed_subnet: None,
         network_driver: Some("flannel".into()),
-        volume_driver: None,
         dns_nameserver: Some("8.8.8.8".into()),
-        apiserver_port: None,
-        docker_volume_size: None,
         docker_storage_driver: None,
-        cluster_distro: Some("debian".into()),
-        http_proxy: None,
-        https_proxy: None,
-        no_proxy: None,
-        registry_enabled: false,
-        insecure_registry: None,
-        labels: Labels::default(),
-        tls_disabled: false,
-        public: false,
-        hidden: false,
-        server_type: ServerType::Vm,
         master_lb_enabled: true,
-        floating_ip_enabled: true,
-        tags: None,
-        driver: None,
-        created_at: None,
-        updated_at: None,
+        ..rows::template()
     }
 }
 
 fn cluster() -> Cluster {
     Cluster {
-        id: 1,
-        uuid: ClusterId(Uuid::from_u128(0xc)),
-        project_id: "p".into(),
-        user_id: "u".into(),
-        name: "c".into(),
         cluster_template_id: Uuid::from_u128(0x7).to_string(),
         keypair: None,
-        docker_volume_size: None,
-        labels: Labels::default(),
-        master_flavor_id: None,
-        flavor_id: None,
-        fixed_network: None,
-        fixed_subnet: None,
-        floating_ip_enabled: true,
         master_lb_enabled: true,
         create_timeout: Some(60),
-        discovery_url: None,
-        stack_id: None,
-        status: Status::CreateInProgress,
-        status_reason: None,
-        health_status: None,
-        health_status_reason: Default::default(),
-        api_address: None,
-        coe_version: None,
-        container_version: None,
-        trust_id: None,
-        trustee_username: None,
-        trustee_user_id: None,
-        trustee_password: None,
-        ca_cert_ref: None,
-        magnum_cert_ref: None,
-        etcd_ca_cert_ref: None,
-        front_proxy_ca_cert_ref: None,
-        created_at: None,
-        updated_at: None,
+        ..rows::cluster()
     }
 }
