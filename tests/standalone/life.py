@@ -12,6 +12,7 @@ import subprocess
 import tempfile
 import time
 import unittest
+import uuid
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 OLD_CLIENTS = pathlib.Path(os.environ["OLD_CLIENTS"])
@@ -113,6 +114,12 @@ class Standalone(unittest.TestCase):
         self.assertFalse(clouds.exists(), "clouds.yaml is left")
         self.step("clean: no container, network, volume or file is left")
 
+    def left_behind(self):
+        """A disk of a stack that is no more, as a process that was killed might leave one."""
+        installation = (self.data / "magnum/installation").read_text().strip()
+        labels = [f"{INSTALLATION}={installation}", f"org.openstack.magnum.stack={uuid.uuid4()}"]
+        return run(DOCKER, "volume", "create", *(word for label in labels for word in ("--label", label))).stdout.strip()
+
     def refused(self, *options, words):
         """A start that cannot be says why and what to do in one line, and leaves nothing."""
         place = self.home / "refused"
@@ -157,7 +164,9 @@ class Standalone(unittest.TestCase):
         template = self.magnum("cluster", "show", "quickstart", "-f", "value", "-c", "cluster_template_id").stdout.strip()
         self.magnum("cluster", "create", "k1", "--cluster-template", template, "--node-count", "1")
         time.sleep(1)
+        left = self.left_behind()
         self.killed()
+        self.assertNotIn(left, run(DOCKER, "volume", "ls", "-q").stdout.split(), "the sweep at the start missed a disk")
         self.wait("k1", "CREATE_COMPLETE")
         self.assertEqual(self.nodes("k1"), ["Ready"] * 2)
         self.step("killed in the middle of a create: 2 Ready")

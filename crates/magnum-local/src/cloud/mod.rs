@@ -48,6 +48,7 @@ use stacks::Stacks;
 use std::{collections::BTreeSet, io, net::IpAddr, path::PathBuf, sync::Arc};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 /// Where the local cloud is.
 #[derive(Clone, Debug)]
@@ -104,6 +105,12 @@ impl LocalCloud {
             Arc::new(Convergence::new(Arc::clone(&stacks), Arc::clone(&machines), settings.clone()));
         let services = Arc::new(Services { stacks, keypairs, machines, settings, tokens });
         Ok(Self { services, convergence })
+    }
+
+    /// The stacks that are there: whatever is on the machine of another one is nobody's.
+    pub async fn stacks(&self) -> Vec<Uuid> {
+        let all = self.services.stacks.all().await;
+        all.iter().filter(|stack| stack.is_live()).map(|stack| stack.id).collect()
     }
 
     /// The services under `/orchestration`, `/compute`, `/network`, `/image` and `/volume`, for clients. To be merged with

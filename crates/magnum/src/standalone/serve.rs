@@ -16,6 +16,7 @@ use magnum_types::{Clock, Entropy, SystemClock, SystemEntropy};
 use std::{net::IpAddr, sync::Arc};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use tracing::warn;
 
 const PROGRAM: &str = "magnum-standalone";
 
@@ -65,13 +66,14 @@ pub async fn serve(arguments: Serve) -> Result<()> {
             node_url: format!("https://{NODE_NAME}:{}", arguments.port),
             gateway_names: vec![NODE_NAME.to_owned()],
         },
-        engine,
+        engine.clone(),
         identity::tokens(people.identity.clone()),
         clock,
         entropy,
     )
     .await
     .context("the local cloud")?;
+    sweep(&engine, &cloud).await;
     let (path, names) =
         welcome::entries(&arguments.at, &place, &people.identity, &format!("{base_url}/identity/v3")).await?;
     print(&format!(
@@ -81,6 +83,19 @@ pub async fn serve(arguments: Serve) -> Result<()> {
         names.first().map(String::as_str).unwrap_or_default()
     ))?;
     run(foundation, state, cloud, people.identity, listener, stop).await
+}
+
+/// Takes away what a process that was killed, or a person, left behind of stacks that are no more. What cannot be removed
+/// now is no reason not to serve: the next start tries again.
+async fn sweep(engine: &Engine, cloud: &LocalCloud) {
+    match engine.sweep(&cloud.stacks().await).await {
+        Ok(swept) => {
+            for stack in swept {
+                warn!(%stack, "what was left of a stack that is no more is taken away");
+            }
+        }
+        Err(error) => warn!(%error, "what was left of stacks that are no more cannot be taken away"),
+    }
 }
 
 /// What others may keep from us: the engine, and the port.
