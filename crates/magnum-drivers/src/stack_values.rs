@@ -43,12 +43,6 @@ pub(crate) fn check_ovn(labels: &Labels, balanced: bool) -> Result<Vec<Warning>,
         });
     }
     let mut warnings = Vec::new();
-    if balanced {
-        warnings.push(Warning(format!(
-            "octavia_provider {OVN}: the load balancer does not look at its members, and a master that is down keeps its \
-             share of new connections; another provider looks"
-        )));
-    }
     if balanced && label(labels, "master_lb_allowed_cidrs").is_some() {
         warnings.push(Warning(format!(
             "octavia_provider {OVN}: Octavia may refuse master_lb_allowed_cidrs with it, and the cluster would fail; \
@@ -130,7 +124,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ovn_has_one_algorithm_and_looks_at_nobody() {
+    fn ovn_has_one_algorithm() {
         let labels = |pairs: &[(&str, &str)]| {
             Labels::from_iter(pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())))
         };
@@ -141,8 +135,9 @@ mod tests {
 
         assert_eq!(check_ovn(&labels(&[("octavia_provider", "amphora")]), true).unwrap(), []);
         assert_eq!(check_ovn(&labels(&[ovn]), false).unwrap(), []);
+        assert_eq!(check_ovn(&labels(&[ovn]), true).unwrap(), []);
         let said = check_ovn(&labels(&[ovn, ("master_lb_allowed_cidrs", "10.0.0.0/8")]), true).unwrap();
-        assert!(said.len() == 2 && said[0].0.contains("does not look"), "{said:?}");
+        assert!(said.len() == 1 && said[0].0.contains("master_lb_allowed_cidrs"), "{said:?}");
         let round = labels(&[ovn, ("octavia_lb_algorithm", "ROUND_ROBIN")]);
         let refused = check_ovn(&round, true).unwrap_err().to_string();
         assert!(refused.contains("octavia_lb_algorithm") && refused.contains("SOURCE_IP_PORT"), "{refused}");

@@ -5,7 +5,7 @@ use crate::{
     faults::{Fault, FaultBoard, When},
     heat::{Pace, Part},
     keystone::{Credential, Place, Token},
-    neutron::SecurityGroup,
+    neutron::{MONITOR, SecurityGroup},
     octavia::LoadBalancer,
     seed::{self, Named, REGION, TRUSTEE_DOMAIN},
     server::{Call, CuttableListener, Shared, Wire, router},
@@ -342,6 +342,18 @@ impl FakeCloud {
         };
         state.balancers.insert(id.clone(), balancer);
         id
+    }
+
+    /// The port of a health monitor, as Octavia's provider `ovn` makes it in the own subnet of the newest stack that has one,
+    /// and forgets it there; false when no stack has.
+    pub fn forgotten_monitor_port(&self) -> bool {
+        let mut state = self.shared.state();
+        let mut stacks = state.heat.stacks.values().rev();
+        let place = stacks.find_map(|s| Some((s.project.clone(), s.network.clone()?, s.subnet.clone()?)));
+        let Some((project, network, subnet)) = place else { return false };
+        let device = format!("ovn-lb-hm-{subnet}");
+        state.port_make(&project, network, subnet, MONITOR, device);
+        true
     }
 
     /// What an operator does to a load balancer behind everybody's back: `PENDING_UPDATE`, `ERROR`, `ACTIVE` …

@@ -22,6 +22,9 @@ pub(crate) struct Subnet {
     pub cidr: String,
 }
 
+/// The owner of ports from which Octavia's provider `ovn` asks its members.
+pub(crate) const MONITOR: &str = "ovn-lb-hm:distributed";
+
 #[derive(Debug, Clone)]
 pub(crate) struct Port {
     pub id: String,
@@ -169,6 +172,13 @@ impl State {
                 });
                 let shown: Vec<Value> = shown.map(port_json).collect();
                 Reply::ok(&json!({ "ports": shown }))
+            }
+            ("DELETE", ["ports", id]) => {
+                if !fabric.ports.get(*id).is_some_and(|port| State::may_see(caller, &port.project)) {
+                    return refused(404, &format!("Port {id} could not be found."));
+                }
+                self.port_forget(id);
+                Reply::empty(204)
             }
             ("GET", ["floatingips"]) => {
                 let shown = fabric.floating_ips.values().filter(|floating| {

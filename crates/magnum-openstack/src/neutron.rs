@@ -171,6 +171,11 @@ impl Neutron {
         self.0.list(&["ports"], "ports", &[("network_id", network)]).await
     }
 
+    /// Deletes a port; done when there is none.
+    pub async fn port_delete(&self, id: &str) -> Result<(), CloudError> {
+        gone_is_done(self.0.delete(&["ports", id], &[]).await)
+    }
+
     /// The floating IPs that lead to any of these ports; asked in pieces, because URLs are short.
     pub async fn floating_ips_of_ports(&self, ports: &[String]) -> Result<Vec<FloatingIp>, CloudError> {
         let mut found = Vec::new();

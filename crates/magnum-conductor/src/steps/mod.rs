@@ -6,6 +6,7 @@ mod group_stack;
 mod images;
 mod join_secret;
 mod leavings;
+mod monitor_ports;
 mod nodes;
 mod rotation;
 mod shared_secrets;

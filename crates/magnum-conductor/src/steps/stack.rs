@@ -1,7 +1,7 @@
 //! `stack_create`: asks Heat for the cluster's stack. The stack's name was drawn when the request was accepted, so a
 //! repetition finds what an earlier try made.
 
-use super::{JoinSecret, target::Target};
+use super::{JoinSecret, monitor_ports::monitor_ports_delete, target::Target};
 use crate::{failure, world::World};
 use async_trait::async_trait;
 use magnum_drivers::{DriverSettings, StackInputs};
@@ -190,6 +190,10 @@ impl World {
         };
         if stack.stack_status == "DELETE_IN_PROGRESS" {
             return Ok(Undo::Pending(DELETE_LOOK));
+        }
+        if stack.stack_status == "DELETE_FAILED" {
+            let neutron = self.cloud.neutron(&session);
+            monitor_ports_delete(&heat, &neutron, &stack.reference()).await.map_err(&doing)?;
         }
         match heat.stack_delete(&stack.reference()).await {
             Err(error) if error.kind == CloudErrorKind::Conflict => {

@@ -80,3 +80,14 @@ async fn what_is_refused_for_a_while_is_named_and_tried_again() {
     assert_eq!(named, BTreeSet::from(kinds));
     assert_eq!(rig.cloud.leftovers(), Vec::<String>::new());
 }
+
+/// Octavia's provider `ovn` asks members from a port that it may forget.
+#[tokio::test]
+async fn a_forgotten_port_of_a_health_monitor_does_not_keep_the_stack() {
+    for rig in [Rig::kubernetes(1).await.living(1).await, Rig::swarm(1).await.living(1).await] {
+        assert!(rig.cloud.forgotten_monitor_port());
+        let delete = rig.accept_delete().await;
+        assert_eq!(rig.finish(delete).await, OperationState::Done);
+        assert_eq!(rig.cloud.leftovers(), Vec::<String>::new());
+    }
+}

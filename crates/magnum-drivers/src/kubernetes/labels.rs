@@ -88,7 +88,7 @@ pub(super) const LABELS: &[LabelSpec] = &[
     idle("api_master_lb_allowed_cidrs", "it is called master_lb_allowed_cidrs here"),
     label("octavia_provider", LabelKind::Text, "", "Octavia's provider of all load balancers; Octavia's default by default"),
     label("octavia_lb_algorithm", LabelKind::OneOf(&["ROUND_ROBIN", "LEAST_CONNECTIONS", "SOURCE_IP", "SOURCE_IP_PORT"]), "ROUND_ROBIN", "how load balancers choose a member; the provider ovn has SOURCE_IP_PORT only, which is then the default"),
-    switch("octavia_lb_healthcheck", "true", "load balancers look at their members; with the provider ovn the API's never does"),
+    switch("octavia_lb_healthcheck", "true", "load balancers look at their members, and send nobody to one that does not answer"),
     idle("extra_network_names", "nodes have one network"),
     idle("extra_network_name", "nodes have one network"),
 

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     cinder::Volume,
-    neutron::{FloatingIp, Network, Port, Subnet},
+    neutron::{FloatingIp, MONITOR, Network, Port, Subnet},
     nova::Server,
     octavia::LoadBalancer,
     state::State,
@@ -252,6 +252,18 @@ impl State {
     }
 
     /// Takes away everything that the stack made.
+    /// Why a stack's own subnet cannot go: somebody else has a port in it.
+    pub(super) fn subnet_in_use(&self, stack: &Stack) -> Option<String> {
+        let subnet = stack.subnet.as_ref()?;
+        let foreign = |port: &Port| port.subnet == *subnet && port.device_owner == MONITOR;
+        self.fabric.ports.values().any(foreign).then(|| {
+            format!(
+                "Resource DELETE failed: Conflict: resources.private_subnet: Unable to complete operation on subnet \
+                 {subnet}: One or more ports have an IP allocation from this subnet."
+            )
+        })
+    }
+
     pub(super) fn all_things_forget(&mut self, stack: &mut Stack) {
         for group in std::mem::take(&mut stack.groups) {
             for member in &group.members {

@@ -241,7 +241,7 @@ impl State {
     /// Ends the work of one stack, well or as the switches say.
     pub fn end_work(&mut self, id: &str) {
         self.change_stack(id, |state, stack| match stack.action {
-            "DELETE" => match state.heat.delete_failures.pop_front() {
+            "DELETE" => match state.heat.delete_failures.pop_front().or_else(|| state.subnet_in_use(stack)) {
                 Some(reason) => state.end(stack, "FAILED", reason),
                 None => {
                     state.all_things_forget(stack);
