@@ -217,7 +217,8 @@ class Life(unittest.TestCase):
             lost = next(node.split()[0] for node in nodes if "Leader" in node)
             Client("admin").run("server", "stop", self.server(lost))
             self.assert_managers(directory, entry, lost)
-            self.step("the leader's server is stopped: the others answer, and have another leader")
+            self.assert_answers_always(directory, entry)
+            self.step("the leader's server is stopped: the others have another leader, and answer every call")
             Client("admin").run("server", "start", self.server(lost))
             self.assert_managers(directory, entry, None)
             self.step("it is started again: three managers")
@@ -248,6 +249,17 @@ class Life(unittest.TestCase):
                 return
             time.sleep(0.5)
         self.fail(f"after a minute the managers without {lost} are: {seen}")
+
+    def assert_answers_always(self, directory, address):
+        """Within a minute the load balancer has seen who is gone: no connection goes there any more, six in a row."""
+        until, answered = time.monotonic() + 60, 0
+        while time.monotonic() < until and answered < 6:
+            try:
+                self.nodes(directory, address, timeout=4)
+                answered += 1
+            except (AssertionError, subprocess.TimeoutExpired):
+                answered = 0
+        self.assertEqual(answered, 6, "the load balancer still sends connections to a manager that is gone")
 
     def test_a_node_whose_step_fails_is_named_in_the_status_reason(self):
         # The API takes any text here; the engine refuses to start with it.
