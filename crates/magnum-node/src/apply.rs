@@ -10,8 +10,10 @@ use crate::{
 use magnum_types::plan::{Action, Bootstrap, Plan, PlanStep, Report, StepResult};
 use std::time::Duration;
 
-/// Longest pause between two tries, in seconds.
-const LONGEST_PAUSE: u64 = 15;
+/// Pauses between two tries are an eighth of the time that the step has waited already, so that no wait lasts much longer
+/// than what it waits for; in these bounds.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(250);
+const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 
 /// The node's parts, passed about together.
 pub struct Node<'a> {
@@ -126,20 +128,21 @@ impl Node<'_> {
 
     /// Tries a step until it is done, fails for good, or its time is over.
     fn step(&mut self, step: &PlanStep) -> Result<Facts, StepError> {
-        let deadline = self.machine.now() + Duration::from_secs(u64::from(step.timeout));
-        let mut pause = 1;
+        let begun = self.machine.now();
+        let deadline = begun + Duration::from_secs(u64::from(step.timeout));
         loop {
             let error = match self.attempt(step, deadline) {
                 Ok(facts) => return Ok(facts),
                 Err(error @ StepError::Never(_)) => return Err(error),
                 Err(error) => error,
             };
-            if self.machine.now() + Duration::from_secs(pause) >= deadline {
+            let now = self.machine.now();
+            let pause = (now.saturating_sub(begun) / 8).clamp(SHORTEST_PAUSE, LONGEST_PAUSE);
+            if now + pause >= deadline {
                 return Err(error);
             }
             tracing::debug!(step = step.name, %error, "not done yet");
-            self.machine.sleep(Duration::from_secs(pause));
-            pause = (pause * 2).min(LONGEST_PAUSE);
+            self.machine.sleep(pause);
         }
     }
 

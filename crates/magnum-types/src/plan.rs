@@ -266,6 +266,15 @@ pub enum Action {
         #[serde(default)]
         absent: Vec<Vec<String>>,
     },
+    /// Waits until the Kubernetes API answers that it is ready. A kubelet that starts before it asks again after up to
+    /// seven seconds only.
+    KubeApi {
+        /// How to speak to the API.
+        kubectl: Kubectl,
+        /// The API server's unit where it is this machine's: its own last words say why it does not answer.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        server: String,
+    },
     /// Waits until the API calls this node Ready.
     KubeReady {
         /// How to speak to the API.

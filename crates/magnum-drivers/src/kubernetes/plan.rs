@@ -68,6 +68,9 @@ pub(super) fn plan(inputs: &PlanInputs<'_>, settings: &KubernetesSettings) -> Op
     if node.role == Role::Master {
         steps.extend(planned.control_plane());
     }
+    let server = if node.role == Role::Master { "kube-apiserver.service" } else { "" };
+    let answers = Action::KubeApi { kubectl: planned.kubectl(), server: server.to_owned() };
+    steps.push(step("API answers", 15 * MINUTE, answers));
     steps.extend(planned.kubelet());
     if acts {
         steps.extend(planned.rules());

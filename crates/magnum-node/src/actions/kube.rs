@@ -1,6 +1,6 @@
 //! Kubernetes through `kubectl`: what one node asks of the API, and what a master does for all.
 
-use super::{Context, Facts, complaint, file, must};
+use super::{Context, Facts, complaint, file, must, unit};
 use crate::{
     error::StepError,
     machine::{Command, Machine, Output},
@@ -92,6 +92,20 @@ impl Node {
 
     fn readiness(&self) -> Option<&Condition> {
         self.status.conditions.iter().find(|condition| condition.kind == "Ready")
+    }
+}
+
+/// The API answers and has all that it begins with, such as the roles that everybody needs.
+pub(super) fn api(context: &Context<'_>, kubectl: &Kubectl, server: &str) -> Result<(), StepError> {
+    match answers(context.machine, kubectl) {
+        Ok(()) => Ok(()),
+        Err(error) if server.is_empty() => Err(StepError::NotYet(error)),
+        Err(error) => {
+            let active = Command::new("systemctl", &["is-active", "--quiet", server]);
+            let runs = context.machine.run(&active)?.success;
+            let cause = if runs { None } else { unit::cause(context, server) };
+            Err(StepError::NotYet(cause.unwrap_or(error)))
+        }
     }
 }
 
@@ -193,27 +207,30 @@ pub(crate) fn health(machine: &dyn Machine, kubectl: &Kubectl) -> BTreeMap<Strin
 }
 
 fn served(machine: &dyn Machine, kubectl: &Kubectl) -> Result<Vec<Node>, String> {
-    let quick = |words: &[&str]| -> Result<(Command, Output), String> {
-        let arguments: Vec<&str> = ["--kubeconfig", &kubectl.kubeconfig, "--request-timeout=5s"]
-            .iter()
-            .chain(words)
-            .copied()
-            .collect();
-        let command = Command::new(&kubectl.program, &arguments).within(10).keeping(LIST_LIMIT);
-        let output = machine.run(&command).map_err(|error| error.to_string())?;
-        Ok((command, output))
-    };
-    let must = |(command, output): (Command, Output)| {
-        if output.success { Ok(output.stdout) } else { Err(complaint(&command, &output)) }
-    };
-    let mut answer = quick(&["get", "--raw=/readyz"])?;
+    answers(machine, kubectl)?;
+    Ok(read::<List>(&said(quick(machine, kubectl, &["get", "nodes", "-o", "json"])?)?)?.items)
+}
+
+/// Whether the API says of itself that it is ready.
+fn answers(machine: &dyn Machine, kubectl: &Kubectl) -> Result<(), String> {
+    let mut answer = quick(machine, kubectl, &["get", "--raw=/readyz"])?;
     // Releases before 1.16 only have the older path.
     if !answer.1.success && answer.1.stderr.contains("NotFound") {
-        answer = quick(&["get", "--raw=/healthz"])?;
+        answer = quick(machine, kubectl, &["get", "--raw=/healthz"])?;
     }
-    let said = must(answer)?;
-    if said.trim() != "ok" {
-        return Err(crate::error::first_line(&said));
-    }
-    Ok(read::<List>(&must(quick(&["get", "nodes", "-o", "json"])?)?)?.items)
+    let said = said(answer)?;
+    if said.trim() == "ok" { Ok(()) } else { Err(crate::error::first_line(&said)) }
+}
+
+/// A question that must not take long.
+fn quick(machine: &dyn Machine, kubectl: &Kubectl, words: &[&str]) -> Result<(Command, Output), String> {
+    let arguments: Vec<&str> =
+        ["--kubeconfig", &kubectl.kubeconfig, "--request-timeout=5s"].iter().chain(words).copied().collect();
+    let command = Command::new(&kubectl.program, &arguments).within(10).keeping(LIST_LIMIT);
+    let output = machine.run(&command).map_err(|error| error.to_string())?;
+    Ok((command, output))
+}
+
+fn said((command, output): (Command, Output)) -> Result<String, String> {
+    if output.success { Ok(output.stdout) } else { Err(complaint(&command, &output)) }
 }

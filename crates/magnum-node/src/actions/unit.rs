@@ -66,7 +66,7 @@ fn start(context: &Context<'_>, verb: &str, name: &str) -> Result<(), StepError>
 }
 
 /// systemctl only says that a start failed; the unit's own last words say why.
-fn cause(context: &Context<'_>, name: &str) -> Option<String> {
+pub(super) fn cause(context: &Context<'_>, name: &str) -> Option<String> {
     let command = Command::new("journalctl", &["--no-pager", "--output=cat", "--lines=30", "--unit", name]);
     let journal = context.machine.run(&command).ok().filter(|output| output.success)?.stdout;
     let tells = |line: &&str| {

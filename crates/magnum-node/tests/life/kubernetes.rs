@@ -119,6 +119,39 @@ fn manifests_are_applied_once_per_content() {
     assert_eq!(world.0.borrow().cluster.manifests[2..], ["---\nkind: List", delete]);
 }
 
+/// A wait is looked at often enough that it lasts an eighth longer than what it waits for, and no more than a quarter of a
+/// second where that is soon.
+#[test]
+fn a_wait_lasts_hardly_longer_than_what_it_waits_for() {
+    for (failures, least, most) in [(1, 0.25, 0.25), (8, 2.0, 2.0), (26, 15.0, 20.0)] {
+        let world = kube();
+        world.0.borrow_mut().failures.insert("kubectl".to_owned(), ("not yet".to_owned(), failures));
+        apply(&world, &only(1, answers("")));
+        let waited = world.0.borrow().now.as_secs_f64();
+        assert!((least..=most).contains(&waited), "{failures} failures: {waited} s");
+    }
+}
+
+fn answers(server: &str) -> Action {
+    Action::KubeApi { kubectl: kubectl(), server: server.to_owned() }
+}
+
+#[test]
+fn an_api_that_does_not_answer_says_why() {
+    let world = kube();
+    apply(&world, &only(1, answers("")));
+    world.0.borrow_mut().cluster.api = "old".to_owned();
+    apply(&world, &only(2, answers("")));
+    let world = kube();
+    world.0.borrow_mut().cluster.api = "error: connection refused".to_owned();
+    assert_eq!(error_of(&world, answers("")), "kubectl: error: connection refused");
+    assert_eq!(
+        error_of(&world, answers("docker.service")),
+        "docker.service: failed to load listeners: no certificate",
+        "where the server is this machine's and does not run, its own words are the cause"
+    );
+}
+
 fn is_ready() -> Action {
     Action::KubeReady { kubectl: kubectl(), node: "n0".to_owned(), kubelet: "kubelet.service".to_owned() }
 }

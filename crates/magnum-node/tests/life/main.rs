@@ -255,7 +255,7 @@ fn a_short_trouble_is_survived() {
 #[test]
 fn after_a_failure_a_newer_plan_is_applied() {
     let world = fresh();
-    world.0.borrow_mut().failures.insert("docker swarm init".to_owned(), ("boom".to_owned(), 30));
+    world.0.borrow_mut().failures.insert("docker swarm init".to_owned(), ("boom".to_owned(), 10_000));
     world.offer(&founding(1, "{}"));
     world.run().unwrap_err();
     world.0.borrow_mut().failures.clear();

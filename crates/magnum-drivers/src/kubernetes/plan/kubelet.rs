@@ -3,8 +3,9 @@
 
 use super::{
     Planned,
-    control_plane::Component,
+    control_plane::{Component, unit_path},
     kubeconfig,
+    network::BRIDGE,
     trust::{authority, pair},
 };
 use crate::{
@@ -12,7 +13,7 @@ use crate::{
         identity::{KUBE_PROXY, KUBELET, KUBELET_SERVER},
         shape::{dns_address, value},
     },
-    plan_steps::file,
+    plan_steps::{file, unit},
     stack_values::label,
 };
 use magnum_types::{Authority, plan::PlanStep};
@@ -29,16 +30,32 @@ impl Planned<'_> {
             file("kubelet options", CONFIG, 0o644, self.kubelet_config()),
             file("proxy options", PROXY_CONFIG, 0o644, self.proxy_config()),
         ];
-        let (client, _) = pair(KUBELET);
-        let (server, _) = pair(KUBELET_SERVER);
-        let config = kubeconfig(KUBELET);
-        let watched = [CONFIG, &ca, &client, &server, &config];
-        steps.extend(self.component("kubelet", &self.kubelet_unit(), "Kubernetes node agent", &watched));
+        let path = unit_path(KUBELET);
+        steps.push(file(
+            "kubelet unit file",
+            &path,
+            0o644,
+            self.kubelet_unit().text("Kubernetes node agent"),
+        ));
+        steps.push(self.kubelet_started("kubelet"));
         let (own, _) = pair(KUBE_PROXY);
         let config = kubeconfig(KUBE_PROXY);
         let watched = [PROXY_CONFIG, &ca, &own, &config];
         steps.extend(self.component("kube-proxy", &self.proxy_unit(), "Kubernetes service proxy", &watched));
         steps
+    }
+
+    /// The kubelet with all that it runs with, the pods' network among it: it learns of its range of addresses from the
+    /// kubelet itself, and a kubelet that starts with it is ready at once, another when it next looks, ten seconds later.
+    pub(super) fn kubelet_started(&self, name: &str) -> PlanStep {
+        let (client, _) = pair(KUBELET);
+        let (server, _) = pair(KUBELET_SERVER);
+        let (path, ca, config) = (unit_path(KUBELET), authority(Authority::Cluster), kubeconfig(KUBELET));
+        let mut watched = vec![path.as_str(), CONFIG, &ca, &client, &server, &config];
+        if self.bridges() {
+            watched.push(BRIDGE);
+        }
+        unit(name, "kubelet.service", &watched)
     }
 
     fn kubelet_unit(&self) -> Component {

@@ -12,20 +12,25 @@ use magnum_types::{
 };
 use serde_json::json;
 
-const CONFIG: &str = "/etc/cni/net.d/10-magnum.conflist";
+/// The network of a node's pods, where nodes bridge their own range.
+pub(super) const BRIDGE: &str = "/etc/cni/net.d/10-magnum.conflist";
 const ROUTES: &str = "/etc/magnum/pod-routes";
 const UNIT: &str = "/etc/systemd/system/magnum-pod-routes.service";
 
 impl Planned<'_> {
+    pub(super) fn bridges(&self) -> bool {
+        network_driver(self.inputs.template) == "bridge"
+    }
+
     pub(super) fn network(&self) -> Vec<PlanStep> {
-        if network_driver(self.inputs.template) != "bridge" {
+        if !self.bridges() {
             // What another driver left behind would win by its name.
-            return vec![step("no bridge", MINUTE, Action::NoFile { path: CONFIG.to_owned() })];
+            return vec![step("no bridge", MINUTE, Action::NoFile { path: BRIDGE.to_owned() })];
         }
         let bridge = Action::PodNetwork {
             kubectl: self.kubectl(),
             node: self.node().name.clone(),
-            path: CONFIG.to_owned(),
+            path: BRIDGE.to_owned(),
             content: bridge(),
         };
         let unit_text = format!(
@@ -42,6 +47,7 @@ impl Planned<'_> {
         );
         vec![
             step("pod network", 15 * MINUTE, bridge),
+            self.kubelet_started("kubelet with pod network"),
             file("pod routes", ROUTES, 0o644, self.routes()),
             file("pod routes unit file", UNIT, 0o644, unit_text),
             unit("routes to pods", "magnum-pod-routes.service", &[ROUTES, UNIT]),
