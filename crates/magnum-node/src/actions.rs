@@ -76,7 +76,7 @@ pub fn apply(context: &mut Context<'_>, action: &Action) -> Result<Facts, StepEr
         Action::KubeApply { kubectl, set, manifest, client_side, absent } => {
             return kube::manifests::apply(context, kubectl, set, manifest, *client_side, absent);
         }
-        Action::KubeApi { kubectl, server } => kube::api(context, kubectl, server)?,
+        Action::KubeApi { kubectl, address, server } => kube::api(context, kubectl, address, server)?,
         Action::KubeReady { kubectl, node, kubelet } => kube::ready(context, kubectl, node, kubelet)?,
         Action::KubeMarks { kubectl, nodes } => kube::marks::apply(context, kubectl, nodes)?,
         Action::KubeDrain { kubectl, nodes, untouched } => {

@@ -195,6 +195,9 @@ pub trait Machine {
     /// A program of this name, or at this absolute path, can be started.
     fn finds(&self, program: &str) -> bool;
 
+    /// Somebody takes a connection at this socket address, which has no name in it; else the reason.
+    fn connects(&self, address: &str) -> Result<(), String>;
+
     /// Time since some fixed moment.
     fn now(&self) -> Duration;
 

@@ -271,6 +271,9 @@ pub enum Action {
     KubeApi {
         /// How to speak to the API.
         kubectl: Kubectl,
+        /// Its socket address. kubectl is only started once somebody listens there: many nodes wait for one machine that has
+        /// better things to do.
+        address: String,
         /// The API server's unit where it is this machine's: its own last words say why it does not answer.
         #[serde(default, skip_serializing_if = "String::is_empty")]
         server: String,

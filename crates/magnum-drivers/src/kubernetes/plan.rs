@@ -66,11 +66,13 @@ pub(super) fn plan(inputs: &PlanInputs<'_>, settings: &KubernetesSettings) -> Op
     steps.extend(planned.runtime());
     steps.extend(planned.programs());
     if node.role == Role::Master {
-        steps.extend(planned.control_plane());
+        steps.extend(planned.serve());
     }
-    let server = if node.role == Role::Master { "kube-apiserver.service" } else { "" };
-    let answers = Action::KubeApi { kubectl: planned.kubectl(), server: server.to_owned() };
-    steps.push(step("API answers", 15 * MINUTE, answers));
+    // Whatever speaks to the API starts when it answers: the controllers end where their roles are not there yet.
+    steps.push(planned.api_answers());
+    if node.role == Role::Master {
+        steps.extend(planned.control());
+    }
     steps.extend(planned.kubelet());
     if acts {
         steps.extend(planned.rules());
@@ -142,6 +144,13 @@ impl Planned<'_> {
     /// Path of one of the release's programs.
     fn program(&self, name: &str) -> String {
         format!("/opt/kubernetes/{}/bin/{name}", self.release)
+    }
+
+    fn api_answers(&self) -> PlanStep {
+        let server = if self.node().role == Role::Master { "kube-apiserver.service" } else { "" };
+        let address = self.api.clone();
+        let action = Action::KubeApi { kubectl: self.kubectl(), address, server: server.to_owned() };
+        step("API answers", 15 * MINUTE, action)
     }
 
     /// kubectl as the node itself.

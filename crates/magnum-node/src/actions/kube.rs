@@ -96,8 +96,14 @@ impl Node {
 }
 
 /// The API answers and has all that it begins with, such as the roles that everybody needs.
-pub(super) fn api(context: &Context<'_>, kubectl: &Kubectl, server: &str) -> Result<(), StepError> {
-    match answers(context.machine, kubectl) {
+pub(super) fn api(
+    context: &Context<'_>,
+    kubectl: &Kubectl,
+    address: &str,
+    server: &str,
+) -> Result<(), StepError> {
+    let connected = context.machine.connects(address).map_err(|error| format!("{address}: {error}"));
+    match connected.and_then(|()| answers(context.machine, kubectl)) {
         Ok(()) => Ok(()),
         Err(error) if server.is_empty() => Err(StepError::NotYet(error)),
         Err(error) => {

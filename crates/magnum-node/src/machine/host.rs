@@ -7,6 +7,7 @@ use sha2::{Digest as _, Sha256};
 use std::{
     fs::{self, File, Permissions},
     io::{self, ErrorKind, Read, Write},
+    net::{AddrParseError, SocketAddr, TcpStream},
     os::unix::{
         fs::{OpenOptionsExt, PermissionsExt, symlink},
         process::CommandExt,
@@ -20,6 +21,9 @@ use std::{
 
 /// Where programs are, whatever the environment says: a service's environment may be empty.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// Longest wait for a connection that is only tried.
+const CONNECTED: Duration = Duration::from_secs(3);
 
 /// The real machine; files are below a root, which is `/` except in tests.
 #[derive(Debug)]
@@ -183,6 +187,11 @@ impl Machine for Host {
         Timestamp::now()
     }
 
+    fn connects(&self, address: &str) -> Result<(), String> {
+        let address: SocketAddr = address.parse().map_err(|error: AddrParseError| error.to_string())?;
+        TcpStream::connect_timeout(&address, CONNECTED).map(drop).map_err(|error| error.to_string())
+    }
+
     fn sleep(&self, duration: Duration) {
         thread::sleep(duration);
     }
@@ -303,6 +312,18 @@ mod tests {
         let root = std::env::temp_dir().join(format!("magnum-node-host-{}-{count}", std::process::id()));
         fs::create_dir_all(&root).unwrap();
         (Host::rooted(&root), root)
+    }
+
+    #[test]
+    fn a_connection_is_taken_or_the_reason_told() {
+        let (host, root) = host();
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        assert_eq!(host.connects(&address), Ok(()));
+        drop(listener);
+        assert!(host.connects(&address).unwrap_err().contains("refused"));
+        assert!(host.connects("localhost:1").is_err(), "a name is no address");
+        fs::remove_dir_all(root).unwrap();
     }
 
     #[test]

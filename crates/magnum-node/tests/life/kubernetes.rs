@@ -133,7 +133,8 @@ fn a_wait_lasts_hardly_longer_than_what_it_waits_for() {
 }
 
 fn answers(server: &str) -> Action {
-    Action::KubeApi { kubectl: kubectl(), server: server.to_owned() }
+    let address = "10.0.0.5:6443".to_owned();
+    Action::KubeApi { kubectl: kubectl(), address, server: server.to_owned() }
 }
 
 #[test]
@@ -143,8 +144,12 @@ fn an_api_that_does_not_answer_says_why() {
     world.0.borrow_mut().cluster.api = "old".to_owned();
     apply(&world, &only(2, answers("")));
     let world = kube();
-    world.0.borrow_mut().cluster.api = "error: connection refused".to_owned();
-    assert_eq!(error_of(&world, answers("")), "kubectl: error: connection refused");
+    world.0.borrow_mut().cluster.api = "error: not ready".to_owned();
+    assert_eq!(error_of(&world, answers("")), "kubectl: error: not ready");
+    let world = kube();
+    world.0.borrow_mut().cluster.api = String::new();
+    assert_eq!(error_of(&world, answers("")), "10.0.0.5:6443: Connection refused (os error 111)");
+    assert_eq!(world.ran("kubectl"), 0, "nobody listens, so nobody is asked");
     assert_eq!(
         error_of(&world, answers("docker.service")),
         "docker.service: failed to load listeners: no certificate",

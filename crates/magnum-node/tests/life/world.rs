@@ -372,6 +372,14 @@ impl Machine for World {
         is_file || inner.programs.iter().any(|found| found == program)
     }
 
+    /// An API that is nothing listens nowhere.
+    fn connects(&self, _address: &str) -> Result<(), String> {
+        match self.0.borrow().cluster.api.as_str() {
+            "" => Err("Connection refused (os error 111)".to_owned()),
+            _ => Ok(()),
+        }
+    }
+
     fn now(&self) -> Duration {
         self.0.borrow().now
     }

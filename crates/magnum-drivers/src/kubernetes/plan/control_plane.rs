@@ -93,7 +93,8 @@ impl Planned<'_> {
         pods_range(&self.inputs.cluster.labels, self.inputs.template)
     }
 
-    pub(super) fn control_plane(&self) -> Vec<PlanStep> {
+    /// The API.
+    pub(super) fn serve(&self) -> Vec<PlanStep> {
         let mut steps = vec![
             file("audit policy", AUDIT, 0o600, audit_policy()),
             file("encryption of secrets", ENCRYPTION, 0o600, self.encryption()),
@@ -108,6 +109,13 @@ impl Planned<'_> {
         let watched =
             [AUDIT, ENCRYPTION, SERVICE_ACCOUNTS, KEYSTONE, &ca, &front, &etcd, &server, &kubelet, &store];
         steps.extend(self.component("kube-apiserver", &self.api_server(), "Kubernetes API", &watched));
+        steps
+    }
+
+    /// What acts by the API.
+    pub(super) fn control(&self) -> Vec<PlanStep> {
+        let (ca, front) = (authority(Authority::Cluster), authority(Authority::FrontProxy));
+        let mut steps = Vec::new();
         for (name, component, description) in [
             (CONTROLLERS, self.controllers(), "Kubernetes controllers"),
             (SCHEDULER, self.scheduler(), "Kubernetes scheduler"),
