@@ -5,6 +5,7 @@ release of them, 1.20.2, and no image registry: pods use images that the machine
 the built-in one, and where two releases are needed the second is the same programs under another name.
 """
 
+import base64
 import json
 import pathlib
 import subprocess
@@ -167,6 +168,7 @@ class KubernetesLife(Life):
             self.assertEqual(health["api"], "ok")
             self.step("HEALTHY by the masters' own word")
             self.rotate(name, kubectl)
+            self.rotate_credential(name, self.config(name, directory))
         self.client.run("coe", "nodegroup", "delete", name, "gpu")
         self.magnum.wait(name, ["UPDATE_COMPLETE"], 240)
         self.assertEqual(sorted(role_of(server) for server in self.servers(name)), ["master", "node"])
@@ -260,6 +262,48 @@ class KubernetesLife(Life):
             self.assert_serves(new, cluster["node_addresses"][0])
         self.assertNotEqual(old.run("get", "nodes", check=False).returncode, 0, "the old authority is dropped")
         self.step("the new kubeconfig works, the old one does not; new pods run")
+
+    def rotate_credential(self, name, kubectl):
+        """Another credential for the cloud, twice. Heat hangs on the first trust, which stays and is nobody's; the second goes."""
+        cluster = self.magnum.cluster(name)
+        demo, trustees = Cloud("demo"), Cloud("magnum_domain_admin", domain="magnum", user_domain="magnum")
+        uuid, users = cluster["uuid"], f"/v3/users?domain_id={trustees.domain_id}"
+
+        def held():
+            """The cluster's trustees by name, each with the ids of the trusts in it."""
+            known = {user["id"]: user["name"] for user in trustees.get("keystone", users)["users"]}
+            given = demo.get("keystone", f"/v3/OS-TRUST/trusts?trustor_user_id={demo.user_id}")["trusts"]
+            return {user: {trust["id"] for trust in given if trust["trustee_user_id"] == id}
+                    for id, user in known.items() if user.startswith(uuid)}
+
+        def config():
+            """What the cluster's programs read; nothing where the cloud gives its clusters no credential."""
+            secret = ["-n", "kube-system", "get", "secret", "cloud-config", "-o", "jsonpath={.data.cloud\\.conf}"]
+            return base64.b64decode(kubectl.run(*secret, check=False).stdout).decode()
+
+        first, before = held(), config()
+        self.assertEqual([len(trusts) for trusts in first.values()], [1], first)
+        (oldest,) = first
+        for number in (1, 2):
+            self.client.run("coe", "credential", "rotate", name)
+            self.magnum.wait(name, ["UPDATE_COMPLETE"], 600)
+            now = held()
+            # Those of before the last one are gone, trusts and all.
+            self.assertEqual(sorted(now), sorted([oldest, f"{oldest}_{number}"]), now)
+            self.assertEqual((now[oldest], len(now[f"{oldest}_{number}"])), (first[oldest], 1), now)
+            after = config()
+            if before:
+                id = next(user["id"] for user in trustees.get("keystone", users)["users"] if user["name"] == f"{oldest}_{number}")
+                self.assertNotEqual(before, after)
+                self.assertIn(f'user-id="{id}"', after)
+            self.assertEqual(bool(before), bool(after))
+            before = after
+        self.step("the credential replaced twice; " + ("the cluster's configuration follows" if before else "nodes hold none"))
+        for count in (2, 1):
+            self.client.run("coe", "cluster", "resize", name, str(count))
+            self.magnum.wait(name, ["UPDATE_COMPLETE"], 240)
+        self.assertEqual(len(kubectl.ready()), 3)
+        self.step("Heat still updates the stack, by the new credential")
 
     def leave_things_behind(self, uuid):
         """What the cloud controller would have made for a service of type LoadBalancer."""

@@ -237,6 +237,7 @@ async fn insert_handle(tx: &mut Tx, handle: &ClusterHandle, now: NaiveDateTime) 
         ("facts", (&handle.facts).into()),
         ("rotation", handle.rotation.as_ref().map(json_text).transpose()?.into()),
         ("certificate_generation", i64::from(handle.certificate_generation).into()),
+        ("former_credentials", json_text(&handle.former_credentials)?.into()),
         ("created_at", now.into()),
         ("updated_at", now.into()),
     ];

@@ -287,6 +287,9 @@ async fn patch_handle(
     if let Some(generation) = patch.certificate_generation {
         columns.push(("certificate_generation", i64::from(generation).into()));
     }
+    if let Some(former) = &patch.former_credentials {
+        columns.push(("former_credentials", json_text(former)?.into()));
+    }
     if update(tx, "cluster_handle", columns.clone(), "cluster_uuid = ?", args![id]).await? == 0 {
         columns.push(("cluster_uuid", id.into()));
         columns.push(("stack_name", "".into()));
@@ -380,5 +383,6 @@ pub(crate) fn made_up_handle(cluster: ClusterId) -> ClusterHandle {
         facts: None,
         rotation: None,
         certificate_generation: 0,
+        former_credentials: Default::default(),
     }
 }

@@ -14,8 +14,10 @@ use chrono::NaiveDateTime;
 use indexmap::IndexMap;
 use jiff::Timestamp;
 use magnum_types::{
-    ClusterHandle, ClusterId, CredentialKind, HealthStatus, Move, NodeRegistration, NodeState, Role, Rotation,
+    ClusterHandle, ClusterId, CredentialKind, FormerCredentials, HealthStatus, Move, NodeRegistration,
+    NodeState, Role,
 };
+use serde::de::DeserializeOwned;
 use sqlx::FromRow;
 
 /// What a node reported.
@@ -66,6 +68,7 @@ struct HandleRow {
     facts: Option<String>,
     rotation: Option<String>,
     certificate_generation: i64,
+    former_credentials: Option<String>,
 }
 
 #[derive(FromRow)]
@@ -138,14 +141,20 @@ impl Store {
             facts: row.facts,
             rotation: match row.rotation.as_deref() {
                 None => None,
-                Some(text) => Some(rotation(
-                    &Cell { table: "cluster_handle", ident: &ident, column: "rotation" },
-                    text,
-                )?),
+                Some(text) => {
+                    Some(json(&Cell { table: "cluster_handle", ident: &ident, column: "rotation" }, text)?)
+                }
             },
             certificate_generation: u32::try_from(row.certificate_generation).map_err(|error| {
                 Cell { table: "cluster_handle", ident: &ident, column: "certificate_generation" }.bad(error)
             })?,
+            former_credentials: match row.former_credentials.as_deref() {
+                None => FormerCredentials::default(),
+                Some(text) => json(
+                    &Cell { table: "cluster_handle", ident: &ident, column: "former_credentials" },
+                    text,
+                )?,
+            },
         })
     }
 
@@ -366,7 +375,7 @@ async fn generation(tx: &mut Tx, cluster: ClusterId) -> Result<Option<i64>, DbEr
     Ok(tx.one::<Generation>(sql, args![cluster]).await?.map(|row| row.plan_generation))
 }
 
-fn rotation(cell: &Cell<'_>, text: &str) -> Result<Rotation, DbError> {
+fn json<T: DeserializeOwned>(cell: &Cell<'_>, text: &str) -> Result<T, DbError> {
     serde_json::from_str(text).map_err(|error| cell.bad(error))
 }
 

@@ -254,6 +254,17 @@ pub trait Driver: Send + Sync {
         false
     }
 
+    /// Whether a living cluster can be given another credential for the cloud.
+    fn rotates_credentials(&self) -> bool {
+        false
+    }
+
+    /// Whether nodes hold the cluster's credential for the cloud, so that a new one is handed to them before the old one
+    /// ends.
+    fn hands_credentials_on(&self) -> bool {
+        false
+    }
+
     /// Checks an upgrade, and gives the release that its nodes are to run.
     ///
     /// # Errors

@@ -177,6 +177,9 @@ pub struct PlanInputs<'a> {
     pub authorities: &'a Authorities,
     /// The cluster's own credential for the cloud, for a master that may hold it (`[trust] cluster_user_trust`).
     pub cloud: Option<&'a CloudCredential>,
+    /// That credential is a new one, and the one before ends once nobody acts by it any more: the plan must not succeed
+    /// before.
+    pub cloud_is_new: bool,
 }
 
 /// A cluster's own credential for the cloud.

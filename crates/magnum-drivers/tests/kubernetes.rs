@@ -2,6 +2,8 @@
 //! stored one), who may be whom, and which upgrades there are.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+#[path = "kubernetes/credential.rs"]
+mod credential;
 #[path = "kubernetes/effects.rs"]
 mod effects;
 #[path = "kubernetes/fit.rs"]

@@ -166,6 +166,7 @@ fn a_node_waits_for_no_volume_whatever_the_cluster_says() {
             facts: &BTreeMap::new(),
             authorities: &magnum_drivers::Authorities::default(),
             cloud: None,
+            cloud_is_new: false,
         };
         LocalDriver.plan(&inputs).unwrap().steps
     };

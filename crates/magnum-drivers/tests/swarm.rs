@@ -91,6 +91,7 @@ impl Asked {
             facts: &self.facts,
             authorities: &authorities,
             cloud: None,
+            cloud_is_new: false,
         };
         SwarmDriver.plan(&inputs).map(|plan| plan.steps)
     }

@@ -77,6 +77,7 @@ pub fn apply(context: &mut Context<'_>, action: &Action) -> Result<Facts, StepEr
             return kube::manifests::apply(context, kubectl, set, manifest, *client_side, absent);
         }
         Action::KubeApi { kubectl, address, server } => kube::api(context, kubectl, address, server)?,
+        Action::KubeRolledOut { kubectl, workloads } => kube::rollout::wait(context, kubectl, workloads)?,
         Action::KubeReady { kubectl, node, kubelet } => kube::ready(context, kubectl, node, kubelet)?,
         Action::KubeMarks { kubectl, nodes } => kube::marks::apply(context, kubectl, nodes)?,
         Action::KubeDrain { kubectl, nodes, untouched } => {

@@ -83,6 +83,9 @@ pub struct Trust {
     /// The roles passed on; empty in listings.
     #[serde(default)]
     pub roles: Vec<Named>,
+    /// The trust that it was handed on from.
+    #[serde(default)]
+    pub redelegated_trust_id: Option<String>,
     /// When it ends by itself.
     pub expires_at: Option<Timestamp>,
 }
@@ -201,10 +204,15 @@ impl Keystone {
     /// revokes every earlier token of the user and compares whole seconds, so that a token issued within the same
     /// second would be refused.
     pub async fn user_set_password(&self, user: &str, password: &SecretString) -> Result<(), CloudError> {
-        let change = json!({ "user": { "password": password.expose_secret() } });
-        self.0.write_only(Method::PATCH, &["users", user], &change).await?;
+        self.user_lose_password(user, password).await?;
         tokio::time::sleep(REVOCATION_GRAIN).await;
         Ok(())
+    }
+
+    /// The same where only the end of the old password matters: the new one may be refused for a second.
+    pub async fn user_lose_password(&self, user: &str, password: &SecretString) -> Result<(), CloudError> {
+        let change = json!({ "user": { "password": password.expose_secret() } });
+        self.0.write_only(Method::PATCH, &["users", user], &change).await
     }
 
     /// Deletes a user; done when there is none.

@@ -18,6 +18,8 @@ pub const CLUSTER_UPGRADE: &str = "cluster_upgrade";
 pub const UPGRADE_STOP: &str = "upgrade_stop";
 /// Gives a cluster new certificate authorities.
 pub const CA_ROTATE: &str = "ca_rotate";
+/// Gives a cluster a new credential by which it acts on the cloud.
+pub const CREDENTIAL_ROTATE: &str = "credential_rotate";
 /// Makes a node group beside the two that every cluster has.
 pub const NODEGROUP_CREATE: &str = "nodegroup_create";
 /// Takes such a group away.
@@ -90,6 +92,15 @@ pub struct UpgradeStopParams {
 /// Parameters of [`CA_ROTATE`]: everything is in the cluster's row and handle.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CaRotateParams {}
+
+/// Parameters of [`CREDENTIAL_ROTATE`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CredentialRotateParams {
+    /// The caller's token, sealed for the operation: needed once, to make the trust.
+    pub sealed_token: String,
+    /// The caller's roles on the project, which the trust hands on.
+    pub roles: Vec<String>,
+}
 
 /// Parameters of [`NODEGROUP_CREATE`] and [`NODEGROUP_DELETE`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -28,6 +28,28 @@ impl CredentialKind {
     }
 }
 
+/// What a cluster acted by before, as far as it is still there: a user of the trustee domain, and the trust in it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FormerTrust {
+    /// The trustee's id.
+    pub trustee_user_id: String,
+    /// The trust's id.
+    pub trust_id: String,
+}
+
+/// What is left of a cluster's earlier credentials. No secret of them is kept: whoever may make trustees may give an old
+/// one another password, which is also how the old password is made worthless.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FormerCredentials {
+    /// How often the credential was replaced; the names of trustees carry it.
+    pub generation: u32,
+    /// The one before, as long as nodes may still act by it: a rotation is under way, or stopped half-way.
+    pub replaced: Option<FormerTrust>,
+    /// Those that open nothing any more, and stay since trusts of Heat's were handed on from them.
+    #[serde(default)]
+    pub kept: Vec<FormerTrust>,
+}
+
 /// What we keep about a cluster beside upstream's columns.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClusterHandle {
@@ -51,6 +73,8 @@ pub struct ClusterHandle {
     /// How often new authorities were drawn; 0 for those that the cluster was made with. Names of bundles in the
     /// certificate store carry it, so that a name is one authority's for ever.
     pub certificate_generation: u32,
+    /// What is left of earlier credentials.
+    pub former_credentials: FormerCredentials,
 }
 
 /// What we keep about a node group that has a Heat stack of its own, as every group but the two default ones has.
@@ -76,6 +100,7 @@ pub struct HandlePatch {
     pub facts: Option<Option<String>>,
     pub rotation: Option<Option<Rotation>>,
     pub certificate_generation: Option<u32>,
+    pub former_credentials: Option<FormerCredentials>,
     /// Adds one to the plan generation.
     pub raise_plan_generation: bool,
 }

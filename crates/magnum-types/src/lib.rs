@@ -28,7 +28,7 @@ pub mod status;
 
 pub use accept::{
     CA_ROTATE, CLUSTER_CREATE, CLUSTER_DELETE, CLUSTER_RESIZE, CLUSTER_UPDATE, CLUSTER_UPGRADE,
-    NODEGROUP_CREATE, NODEGROUP_DELETE, UPGRADE_STOP,
+    CREDENTIAL_ROTATE, NODEGROUP_CREATE, NODEGROUP_DELETE, UPGRADE_STOP,
 };
 pub use authority::{Authority, Rotation, RotationPhase};
 pub use change::{Change, ClusterPatch, NodeGroupPatch};
@@ -39,7 +39,9 @@ pub use context::RequestContext;
 pub use entropy::{Entropy, SeededEntropy, SystemEntropy};
 pub use error::{ErrorKind, ServiceError};
 pub use federation::Federation;
-pub use handle::{ClusterHandle, CredentialKind, HandlePatch, NodeGroupHandle};
+pub use handle::{
+    ClusterHandle, CredentialKind, FormerCredentials, FormerTrust, HandlePatch, NodeGroupHandle,
+};
 pub use ids::{ClusterId, NodeGroupId, OperationId, TemplateId};
 pub use labels::Labels;
 pub use nodegroup::{NodeGroup, Role};

@@ -3,7 +3,7 @@
 
 use crate::ids::{ClusterId, NodeGroupId, OperationId};
 
-/// The caller's token, in the parameters of a `cluster_create`.
+/// The caller's token, in the parameters of a `cluster_create` or a `credential_rotate`.
 pub fn operation_token(operation: OperationId) -> String {
     format!("operation:{operation}:token")
 }

@@ -278,6 +278,13 @@ pub enum Action {
         #[serde(default, skip_serializing_if = "String::is_empty")]
         server: String,
     },
+    /// On a master: waits until no pod of an earlier template of these workloads is left, or none of their pods works.
+    KubeRolledOut {
+        /// How to speak to the API.
+        kubectl: Kubectl,
+        /// Deployments and daemon sets: `namespace`, then `kind/name`. One that is absent has no pods.
+        workloads: Vec<(String, String)>,
+    },
     /// Waits until the API calls this node Ready.
     KubeReady {
         /// How to speak to the API.

@@ -20,6 +20,7 @@ pub struct Seen {
     facts: BTreeMap<String, String>,
     authorities: Authorities,
     cloud: Option<CloudCredential>,
+    cloud_is_new: bool,
 }
 
 impl Seen {
@@ -41,7 +42,8 @@ impl Seen {
         let facts = facts::open(state, node.cluster, handle.facts.as_deref())?;
         let trusted = state.settings.cluster_user_trust && node.role == Role::Master;
         let cloud = if trusted { credential(state, &view, handle)? } else { None };
-        Ok(Some(Self { view, template, driver, nodes, facts, authorities, cloud }))
+        let cloud_is_new = cloud.is_some() && handle.former_credentials.replaced.is_some();
+        Ok(Some(Self { view, template, driver, nodes, facts, authorities, cloud, cloud_is_new }))
     }
 
     /// What the driver is told about one of the nodes; `None` for one that is not registered any more.
@@ -55,6 +57,7 @@ impl Seen {
             facts: &self.facts,
             authorities: &self.authorities,
             cloud: self.cloud.as_ref(),
+            cloud_is_new: self.cloud_is_new,
         })
     }
 }

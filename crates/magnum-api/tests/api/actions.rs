@@ -45,17 +45,12 @@ async fn a_further_group_can_only_be_upgraded_to_its_clusters_template() {
 }
 
 #[tokio::test]
-async fn rotations_say_that_no_driver_can() {
+async fn a_rotation_of_authorities_says_that_the_driver_cannot() {
     let app = App::start().await;
     let cluster = app.living_cluster("c1").await;
     let ca = app.call("owner", "PATCH", &format!("/v1/certificates/{cluster}"), None).await;
     assert_eq!(ca.status, 400);
     assert!(ca.detail().contains("'rotate_ca_certificate' is not supported"), "{}", ca.detail());
-    let at = format!("/v1/credentials/{cluster}");
-    let credential = app.call("owner", "PATCH", &at, None).await;
-    assert_eq!(credential.status, 400);
-    assert!(credential.detail().contains("'rotate_credential' is not supported"), "{}", credential.detail());
-    assert_eq!(app.call_at("container-infra 1.11", "owner", "PATCH", &at, None).await.status, 406);
 
     let open = app.template(json!({"tls_disabled": true})).await;
     let body = json!({"name": "open", "cluster_template_id": open});

@@ -23,8 +23,8 @@ use magnum_openstack::{
 use magnum_policy::{Enforcer, PolicySettings};
 use magnum_secrets::{BundleName, CertificateBundle, CertificateStore, SecretError};
 use magnum_types::{
-    Change, ClusterHandle, ClusterId, ClusterPatch, HandlePatch, NodeGroupPatch, OperationState,
-    OperationStore, SeededEntropy, ServiceError, Status, VirtualClock, operation::Fence,
+    Change, ClusterHandle, ClusterId, ClusterPatch, CredentialKind, HandlePatch, NodeGroupPatch,
+    OperationState, OperationStore, SeededEntropy, ServiceError, Status, VirtualClock, operation::Fence,
 };
 use magnum_x509::{CertificateAuthority, KeyAlgorithm, PrivateKey, SealingKey, SealingKeys, Validity, token};
 use secrecy::SecretString;
@@ -296,11 +296,13 @@ impl App {
         let fence = self.claim(cluster).await;
         let handle = HandlePatch {
             join_secret_hash: Some(Some(token::sha256_hex(b"join-me"))),
+            credential: Some(Some(CredentialKind::Trust)),
             ..HandlePatch::default()
         };
         let patch = ClusterPatch {
             status: Some(Status::CreateComplete),
             trustee_user_id: Some(Some("u-trustee".into())),
+            trust_id: Some(Some("t-owner".into())),
             ca_cert_ref: Some(Some(reference.clone())),
             etcd_ca_cert_ref: kubernetes.then(|| Some(reference.clone())),
             front_proxy_ca_cert_ref: kubernetes.then_some(Some(reference)),

@@ -38,7 +38,7 @@ async fn register(app: &App, cluster: ClusterId, instance: &str) -> String {
 }
 
 /// A complete cluster of one master and one worker, both registered; its id and the nodes' tokens.
-async fn cluster(app: &App) -> (ClusterId, String, String) {
+pub async fn cluster(app: &App) -> (ClusterId, String, String) {
     cluster_with(app, json!({"labels": {"kube_tag": "v1.36.0"}})).await
 }
 

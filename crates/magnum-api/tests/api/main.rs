@@ -9,6 +9,7 @@ mod bad_input;
 mod certificates;
 mod cloud;
 mod clusters;
+mod credentials;
 mod history;
 mod kubernetes;
 mod lists;

@@ -127,7 +127,7 @@ pub fn matrix() -> Vec<Row> {
         row("POST",   "/v1/clusters/{cluster}/actions/upgrade", upgrade,                          [401, 401, 403, 403, 400, 400, 404, 400, 403]),
         row("DELETE", "/v1/clusters/{cluster}/actions/upgrade",        none,                      [401, 401, 403, 403, 409, 409, 404, 409, 403]),
         row("PATCH",  "/v1/certificates/{cluster}",                    none,                      [401, 401, 403, 403, 400, 400, 404, 404, 403]),
-        row("PATCH",  "/v1/credentials/{cluster}",                     none,                      [401, 401, 403, 403, 400, 400, 404, 404, 403]),
+        row("PATCH",  "/v1/credentials/{cluster}",                     none,                      [401, 401, 403, 403, 202, 202, 404, 404, 403]),
         row("GET",    "/v1/quotas",                                    none,                      [401, 401, 403, 403, 403, 403, 403, 200, 403]),
         row("POST",   "/v1/quotas", |_| Some(json!({"project_id": "p-admin", "hard_limit": 3})),  [401, 401, 403, 403, 403, 403, 403, 201, 409]),
         row("GET",    "/v1/quotas/{project}/{resource}",               none,                      [401, 401, 403, 200, 200, 200, 403, 200, 403]),

@@ -119,7 +119,7 @@ const RECORDED: &[Recorded] = &[
     Recorded { client: "magnumclient", method: "PATCH", path: "/v1/certificates/{cluster}", headers: &[("content-type", "application/octet-stream"), ("accept", "*/*"), LATEST],
         body: "", status: 400, answer: "'rotate_ca_certificate' is not supported" },
     Recorded { client: "magnumclient", method: "PATCH", path: "/v1/credentials/{cluster}", headers: &[("content-type", "application/octet-stream"), ("accept", "*/*"), LATEST],
-        body: "", status: 400, answer: "'rotate_credential' is not supported" },
+        body: "", status: 202, answer: "\"uuid\":\"{cluster}\"" },
     Recorded { client: "magnumclient", method: "DELETE", path: "/v1/clusters/{cluster}", headers: &[("content-type", "application/octet-stream"), ("accept", "*/*"), LATEST],
         body: "", status: 204, answer: "" },
     Recorded { client: "magnumclient", method: "POST", path: "/v1/clusters/{cluster}/nodegroups/", headers: &[JSON, LATEST],

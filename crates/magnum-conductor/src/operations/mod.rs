@@ -5,6 +5,7 @@ mod cluster_create;
 mod cluster_delete;
 mod cluster_resize;
 mod cluster_upgrade;
+mod credential_rotate;
 mod nodegroup_create;
 mod nodegroup_delete;
 mod upgrade_stop;
@@ -22,6 +23,7 @@ pub use cluster_create::ClusterCreate;
 pub use cluster_delete::ClusterDelete;
 pub use cluster_resize::ClusterResize;
 pub use cluster_upgrade::ClusterUpgrade;
+pub use credential_rotate::CredentialRotate;
 pub use nodegroup_create::NodeGroupCreate;
 pub use nodegroup_delete::NodeGroupDelete;
 pub use upgrade_stop::UpgradeStop;
@@ -35,6 +37,7 @@ pub fn all(world: &Arc<World>) -> Vec<Arc<dyn OperationKind<Change>>> {
         Arc::new(ClusterUpgrade::new(world)),
         Arc::new(UpgradeStop::new(world)),
         Arc::new(CaRotate::new(world)),
+        Arc::new(CredentialRotate::new(world)),
         Arc::new(ClusterDelete::new(world)),
         Arc::new(NodeGroupCreate::new(world)),
         Arc::new(NodeGroupDelete::new(world)),

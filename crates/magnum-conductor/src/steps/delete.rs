@@ -12,7 +12,7 @@ use std::sync::Arc;
 pub struct GroupStacksDelete(pub Arc<World>);
 /// `stack_delete`: the stack and everything in it.
 pub struct StackDelete(pub Arc<World>);
-/// `trust_delete`: the creator's trust, or the application credential in its place.
+/// `trust_delete`: the creator's trust, or the application credential in its place, and what is left of earlier ones.
 pub struct TrustDelete(pub Arc<World>);
 /// `trustee_user_delete`: the cluster's own user.
 pub struct TrusteeUserDelete(pub Arc<World>);
@@ -89,6 +89,13 @@ impl Step<Change> for TrustDelete {
             }
         }
         self.0.application_credential_delete(&cluster, &handle).await?;
+        // The stacks are gone, and with them what Heat had been handed on from earlier ones.
+        let former = &handle.former_credentials;
+        for trust in former.replaced.iter().chain(&former.kept) {
+            self.0.former_trust_end(trust).await?;
+        }
+        // And one that a rotation had begun to make.
+        self.0.trustee_forget(&cluster, former.generation.saturating_add(1)).await?;
         Ok(Progress::Done(Effect::nothing()))
     }
 }
@@ -105,7 +112,8 @@ impl Step<Change> for TrusteeUserDelete {
 
     async fn apply(&self, cx: &StepContext) -> Result<Progress<Change>, StepError> {
         let cluster = self.0.cluster(cx).await?.cluster;
-        self.0.trustee_user_delete(&cluster).await?;
+        let generation = self.0.handle(cx).await?.former_credentials.generation;
+        self.0.trustee_user_delete(&cluster, generation).await?;
         Ok(Progress::Done(Effect::nothing()))
     }
 }

@@ -1,7 +1,10 @@
 //! The steps that operations are made of. Each looks before it acts and says how to take its effect away.
 
 mod certificates;
+mod credential;
+mod credential_end;
 mod delete;
+mod followed;
 mod group_stack;
 mod images;
 mod join_secret;
@@ -20,6 +23,10 @@ mod upgrade;
 mod upgrade_stop;
 
 pub use certificates::{Authorities, MagnumClient};
+pub use credential::{
+    CredentialBegun, CredentialFollowed, CredentialSwitch, CredentialTrust, CredentialTrustee,
+};
+pub use credential_end::CredentialOldEnd;
 pub use delete::{CertificatesDelete, GroupStacksDelete, StackDelete, TrustDelete, TrusteeUserDelete};
 pub use group_stack::{GroupJoinSecret, GroupStackCreate};
 pub use images::ImagesSettled;

@@ -2,17 +2,13 @@
 
 use super::{
     certificates::{recorded, references},
+    followed::followed,
     nodes::LOOK,
-    upgrade::news,
 };
 use crate::{failure, world::World};
 use async_trait::async_trait;
-use jiff::SignedDuration;
 use magnum_operations::{Effect, Look, Progress, Step, StepContext, StepError, Undo};
-use magnum_types::{
-    Authority, Change, Cluster, ClusterPatch, HandlePatch, NodeRegistration, NodeState, Rotation,
-    RotationPhase,
-};
+use magnum_types::{Authority, Change, Cluster, ClusterPatch, HandlePatch, Rotation, RotationPhase};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::{collections::BTreeMap, sync::Arc};
@@ -239,11 +235,6 @@ impl Step<Change> for RotationPhaseBegun {
     }
 }
 
-/// A node that goes away need not follow.
-fn stays(node: &&NodeRegistration) -> bool {
-    !matches!(node.state, NodeState::Leaving | NodeState::Gone)
-}
-
 #[async_trait]
 impl Step<Change> for RotationFollowed {
     fn name(&self) -> &'static str {
@@ -251,32 +242,7 @@ impl Step<Change> for RotationFollowed {
     }
 
     async fn look(&self, cx: &StepContext) -> Result<Look<Change>, StepError> {
-        let cluster = self.world.cluster(cx).await?.cluster;
-        let generation = self.world.handle(cx).await?.plan_generation;
-        let nodes = self.world.store.nodes_of(cluster.uuid).await.map_err(failure::database)?;
-        let staying: Vec<&NodeRegistration> = nodes.iter().filter(stays).collect();
-        let tried = |node: &&&NodeRegistration| node.generation >= generation;
-        if let Some(node) = staying.iter().filter(tried).find(|node| node.state == NodeState::Failed) {
-            let cause = node.failure();
-            return Err(StepError::fatal(format!("until {}: {cause}", self.doing)));
-        }
-        let follows =
-            |node: &&&NodeRegistration| node.generation >= generation && node.state == NodeState::Ready;
-        let behind: Vec<&str> =
-            staying.iter().filter(|node| !follows(node)).map(|node| node.name.as_str()).collect();
-        let Some(first) = behind.first() else { return Ok(Look::Done(Effect::nothing())) };
-        let next = SignedDuration::try_from(LOOK).ok().and_then(|look| cx.now.checked_add(look).ok());
-        if next.is_none_or(|next| next > cx.operation.deadline) {
-            let words = format!("until {}: node {first} did not follow in time", self.doing);
-            return Err(StepError::fatal(words));
-        }
-        let (done, total) = (staying.len() - behind.len(), staying.len());
-        let shown = behind.iter().take(5).copied().collect::<Vec<_>>().join(", ");
-        let text = format!(
-            "rotating certificates until {}: {done} of {total} nodes; waiting for {shown}",
-            self.doing
-        );
-        Ok(Look::Pending(LOOK, news(&cluster, text).into_iter().collect()))
+        followed(&self.world, cx, "certificates", self.doing).await
     }
 
     async fn apply(&self, _cx: &StepContext) -> Result<Progress<Change>, StepError> {

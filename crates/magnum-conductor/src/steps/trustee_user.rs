@@ -20,9 +20,10 @@ const PASSWORD_LENGTH: usize = 32;
 /// The step.
 pub struct TrusteeUser(pub Arc<World>);
 
-/// The name of a cluster's trustee.
-pub(super) fn trustee_name(cluster: &Cluster) -> String {
-    format!("{}_{}", cluster.uuid, cluster.project_id)
+/// The name of a cluster's trustee: the first one's is upstream's, those of later credentials carry their number.
+pub(super) fn trustee_name(cluster: &Cluster, generation: u32) -> String {
+    let first = format!("{}_{}", cluster.uuid, cluster.project_id);
+    if generation == 0 { first } else { format!("{first}_{generation}") }
 }
 
 impl World {
@@ -77,7 +78,7 @@ impl Step<Change> for TrusteeUser {
         let cluster = self.0.cluster(cx).await?.cluster;
         let doing = failure::cloud("making the cluster's trustee user");
         let (keystone, domain) = self.0.trustee_keystone().await?;
-        let name = trustee_name(&cluster);
+        let name = trustee_name(&cluster, 0);
         let password = self.0.draw_password();
         let id = match keystone.user_find(&domain, &name).await.map_err(&doing)? {
             Some(user) => {
@@ -103,17 +104,22 @@ impl Step<Change> for TrusteeUser {
 
     async fn undo(&self, cx: &StepContext) -> Result<Undo, StepError> {
         let cluster = self.0.cluster(cx).await?.cluster;
-        self.0.trustee_user_delete(&cluster).await?;
+        self.0.trustee_user_delete(&cluster, 0).await?;
         Ok(Undo::Done)
     }
 }
 
 impl World {
-    /// Takes the cluster's trustee away, if there is one.
-    pub(super) async fn trustee_user_delete(&self, cluster: &Cluster) -> Result<(), StepError> {
+    /// Takes the cluster's trustee of that generation away, if there is one.
+    pub(super) async fn trustee_user_delete(
+        &self,
+        cluster: &Cluster,
+        generation: u32,
+    ) -> Result<(), StepError> {
         let doing = failure::cloud("deleting the cluster's trustee user");
         let (keystone, domain) = self.trustee_keystone().await?;
-        if let Some(user) = keystone.user_find(&domain, &trustee_name(cluster)).await.map_err(&doing)? {
+        let name = trustee_name(cluster, generation);
+        if let Some(user) = keystone.user_find(&domain, &name).await.map_err(&doing)? {
             keystone.user_delete(&user.id).await.map_err(&doing)?;
         }
         Ok(())

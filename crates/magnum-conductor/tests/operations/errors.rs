@@ -61,7 +61,10 @@ async fn a_call_that_is_forbidden_ends_well(scenario: Scenario, extent: Extent) 
             OperationState::Failed => assert_another_try_works(scenario, &rig, &clean, &about).await,
             // On the way back nothing else is left to do than to say what stays.
             OperationState::Stuck
-                if matches!(scenario.trouble, Trouble::StackFails | Trouble::NodeFails(_)) =>
+                if matches!(
+                    scenario.trouble,
+                    Trouble::StackFails | Trouble::NodeFails(_) | Trouble::TrustRefused
+                ) =>
             {
                 let (status, reason) = rig.status().await;
                 assert!(

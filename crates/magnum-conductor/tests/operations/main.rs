@@ -14,6 +14,7 @@ mod scenario;
 
 mod cloud_crashes;
 mod crash_store;
+mod credentials;
 mod deletes;
 mod endings;
 mod errors;

@@ -26,6 +26,8 @@ pub struct Picture {
     pub certificates: usize,
     /// Which of the authorities' phases a rotation stands in.
     pub rotation: Option<RotationPhase>,
+    /// How often the credential was replaced, whether the one before is still good, and how many are kept.
+    pub former: (u32, bool, usize),
     /// How many facts and shared secrets there are.
     pub facts: usize,
     /// Name, state and release of each registered node.
@@ -85,6 +87,11 @@ impl Picture {
             credential_works,
             certificates,
             rotation: handle.rotation.as_ref().map(|rotation| rotation.phase),
+            former: (
+                handle.former_credentials.generation,
+                handle.former_credentials.replaced.is_some(),
+                handle.former_credentials.kept.len(),
+            ),
             facts: conductor.world.facts(&handle).unwrap().len(),
             nodes,
             release,

@@ -89,6 +89,7 @@ async fn etcd_change(
             facts: &facts,
             authorities: &Authorities::default(),
             cloud: None,
+            cloud_is_new: false,
         });
         let is_member = known.iter().any(|(name, _)| *name == node.name);
         let stays = node.state != NodeState::Leaving;

@@ -11,7 +11,7 @@ use crate::{
 };
 use magnum_conductor::{TrustSettings, World, WorldSettings, operations, stack_board::StackBoard};
 use magnum_db::{ClusterView, DatabaseSettings, DbError, Store};
-use magnum_drivers::{DriverSettings, Registry, RegistrySettings};
+use magnum_drivers::{DriverSettings, Registry, RegistrySettings, kubernetes::KubernetesSettings};
 use magnum_fakes::{Account, FakeCloud, Named, When};
 use magnum_openstack::Cloud;
 use magnum_operations::{Engine, EngineSettings, OperationKind, Ran};
@@ -193,7 +193,11 @@ impl Rig {
             certificates: Arc::new(BarbicanStore::new(cloud.barbican(cloud.service_session()))),
             cloud: Arc::new(cloud),
             keys: self.keys.clone(),
-            registry: Registry::new(&RegistrySettings::default()),
+            registry: Registry::new(&RegistrySettings {
+                // Masters hold the cluster's credential.
+                kubernetes: KubernetesSettings { cluster_user_trust: true, ..KubernetesSettings::default() },
+                ..RegistrySettings::default()
+            }),
             clock: self.clock.clone(),
             entropy,
             settings: WorldSettings {

@@ -220,6 +220,7 @@ pub fn create(
             facts: None,
             rotation: None,
             certificate_generation: 0,
+            former_credentials: Default::default(),
         },
         event: pending(uuid, operation.id, EventAction::Create),
         operation,

@@ -4,8 +4,9 @@
 use crate::{nodes::Fails, picture::Picture, rig::Rig};
 use magnum_fakes::Call;
 use magnum_types::{
-    CA_ROTATE, CLUSTER_CREATE, CLUSTER_DELETE, CLUSTER_RESIZE, CLUSTER_UPDATE, CLUSTER_UPGRADE, Coe,
-    NODEGROUP_CREATE, NODEGROUP_DELETE, NodeState, OperationId, OperationState, Role, UPGRADE_STOP,
+    CA_ROTATE, CLUSTER_CREATE, CLUSTER_DELETE, CLUSTER_RESIZE, CLUSTER_UPDATE, CLUSTER_UPGRADE,
+    CREDENTIAL_ROTATE, Coe, NODEGROUP_CREATE, NODEGROUP_DELETE, NodeState, OperationId, OperationState, Role,
+    UPGRADE_STOP,
 };
 
 /// Hands the scenarios' names to the macro `$then`.
@@ -18,7 +19,8 @@ macro_rules! with_scenarios {
             failing_nodegroup_create failing_nodegroup_resize retried_nodegroup_delete
             create_of_five_managers
             kube_create kube_delete kube_master_resize
-            kube_upgrade kube_nodegroup_upgrade kube_rebuild kube_stop kube_rotate failing_kube_rebuild failing_kube_upgrade failing_kube_rotate
+            kube_upgrade kube_nodegroup_upgrade kube_rebuild kube_stop kube_rotate credential_rotate kube_credential_rotate
+            failing_kube_credential_rotate failing_credential_rotate failing_kube_rebuild failing_kube_upgrade failing_kube_rotate
             kube_create_of_three failing_kube_create kube_master_grow kube_resize retried_kube_delete
             kube_nodegroup_create kube_nodegroup_resize kube_nodegroup_delete kube_stop_rebuild
         }
@@ -102,6 +104,8 @@ pub enum Trouble {
     DeleteFails,
     /// A worker fails, once.
     NodeFails(Fails),
+    /// Keystone makes no trusts.
+    TrustRefused,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -159,6 +163,11 @@ impl Scenario {
             "kube_rebuild" => (CLUSTER_UPGRADE, Trouble::None, 1, 1),
             "failing_kube_rebuild" => (CLUSTER_UPGRADE, Trouble::StackFails, 1, 1),
             "kube_rotate" => (CA_ROTATE, Trouble::None, 1, 1),
+            "credential_rotate" | "kube_credential_rotate" => (CREDENTIAL_ROTATE, Trouble::None, 1, 1),
+            "failing_kube_credential_rotate" => {
+                (CREDENTIAL_ROTATE, Trouble::NodeFails(Fails::After(0)), 1, 1)
+            }
+            "failing_credential_rotate" => (CREDENTIAL_ROTATE, Trouble::TrustRefused, 1, 1),
             "failing_kube_upgrade" => (CLUSTER_UPGRADE, Trouble::NodeFails(Fails::Upgrading), 1, 1),
             "failing_kube_rotate" => (CA_ROTATE, Trouble::NodeFails(Fails::After(0)), 1, 1),
             "nodegroup_create" => (NODEGROUP_CREATE, Trouble::None, 1, 2),
@@ -208,7 +217,7 @@ impl Scenario {
     /// How it ends when nothing but its own trouble happens.
     pub fn end(self) -> OperationState {
         match self.trouble {
-            Trouble::StackFails | Trouble::NodeFails(_) => OperationState::Failed,
+            Trouble::StackFails | Trouble::NodeFails(_) | Trouble::TrustRefused => OperationState::Failed,
             Trouble::None | Trouble::DeleteFails => OperationState::Done,
         }
     }
@@ -231,6 +240,7 @@ impl Scenario {
             Trouble::StackFails => rig.cloud.next_stack_fails("No valid host was found."),
             Trouble::DeleteFails => rig.cloud.next_delete_fails("the network is in use"),
             Trouble::NodeFails(when) => rig.nodes.fail("-node-", when),
+            Trouble::TrustRefused => rig.cloud.refuse_trusts(true),
         }
         if (self.engine, self.kind) == (Coe::Kubernetes, CLUSTER_DELETE) {
             rig.leave_things();
@@ -263,6 +273,7 @@ impl Scenario {
                 rig.accept_upgrade_stop().await
             }
             CA_ROTATE => rig.accept_rotate().await,
+            CREDENTIAL_ROTATE => rig.accept_credential_rotate().await,
             CLUSTER_RESIZE if self.masters_after != self.masters => {
                 rig.accept_master_resize(self.masters_after).await
             }
@@ -295,6 +306,7 @@ impl Scenario {
 
     /// Accepts it once more after it failed. A group that could not be made is taken away first.
     pub async fn accept_again(self, rig: &Rig) -> OperationId {
+        rig.cloud.refuse_trusts(false);
         match (self.kind, self.extra) {
             (CLUSTER_UPDATE, _) => rig.accept_resize(self.after).await,
             (NODEGROUP_CREATE, _) => {

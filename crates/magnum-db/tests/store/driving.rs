@@ -7,8 +7,8 @@ use crate::{
 use jiff::Timestamp;
 use magnum_db::{DbError, Mode};
 use magnum_types::{
-    Authority, Change, ClusterPatch, CredentialKind, HandlePatch, NodeGroupPatch, OperationState,
-    OperationStore, Rotation, RotationPhase, Status,
+    Authority, Change, ClusterPatch, CredentialKind, FormerCredentials, FormerTrust, HandlePatch,
+    NodeGroupPatch, OperationState, OperationStore, Rotation, RotationPhase, Status,
     operation::{Fence, StepEntry, StepEvent, StoreError},
 };
 use serde_json::json;
@@ -235,12 +235,21 @@ async fn every_field_of_every_patch_is_written(ground: Ground) {
         new: references("y"),
         old_client: Some("z".to_owned()),
     };
+    let trust =
+        |user: &str, trust: &str| FormerTrust { trustee_user_id: user.into(), trust_id: trust.into() };
+    let former =
+        FormerCredentials { generation: 2, replaced: Some(trust("t1", "u1")), kept: vec![trust("t0", "u0")] };
+    assert_eq!(
+        ground.store.handle_get(cluster).await.unwrap().former_credentials,
+        FormerCredentials::default()
+    );
     let handle_patch = HandlePatch {
         credential: Some(Some(CredentialKind::ApplicationCredential)),
         application_credential_id: some("s"),
         join_secret_hash: some("t"),
         facts: some("u"),
         certificate_generation: Some(3),
+        former_credentials: Some(former.clone()),
         rotation: Some(Some(rotation.clone())),
         raise_plan_generation: true,
     };
@@ -299,6 +308,7 @@ async fn every_field_of_every_patch_is_written(ground: Ground) {
     );
     assert_eq!((handle.facts.as_deref(), handle.plan_generation), (Some("u"), 2));
     assert_eq!((handle.rotation, handle.certificate_generation), (Some(rotation), 3));
+    assert_eq!(handle.former_credentials, former);
     let all = vec![Change::NodeGroups(cluster, Status::DeleteInProgress, Some("all".to_owned()))];
     ground.store.progress(fence(&held), all).await.unwrap();
     let after = ground.store.cluster_by_id(cluster).await.unwrap();

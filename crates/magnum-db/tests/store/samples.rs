@@ -164,6 +164,7 @@ pub fn create(ground: &Ground, project: &str, name: &str, template: TemplateId) 
             facts: None,
             rotation: None,
             certificate_generation: 0,
+            former_credentials: Default::default(),
         },
         event: event(cluster.uuid, operation.id, EventAction::Create, EventOutcome::Pending),
         operation,

@@ -30,6 +30,9 @@ pub(super) struct Addon {
     pub absent: Vec<Vec<String>>,
     /// It holds or uses the cluster's credential for the cloud.
     pub needs_cloud: bool,
+    /// Those of its workloads that act by the credential: namespace, and `kind/name`. Their pods carry its id, so that
+    /// another credential makes them anew, and nothing else.
+    pub acting: Vec<(String, String)>,
     /// To be applied by the client: the API server of this release breaks down over a server-side apply of it.
     pub client_side: bool,
 }
@@ -96,6 +99,9 @@ pub(super) struct AddonInputs<'a> {
     pub cloud: Option<CloudCredential<'a>>,
 }
 
+/// The annotation of pods that act by the cluster's credential. A running program never reads its file again.
+const CREDENTIAL_MARK: &str = "magnum.openstack.org/credential";
+
 /// Directory on masters with `server.crt` and `server.key`, with which the Keystone webhook serves 127.0.0.1:8443.
 pub(super) const KEYSTONE_AUTH_DIRECTORY: &str = "/etc/kubernetes/keystone-auth";
 
@@ -145,7 +151,8 @@ pub(super) fn addons(inputs: &AddonInputs<'_>) -> Vec<Addon> {
             false => (String::new(), objects(text)),
         };
         let client_side = set == "metrics-api" && inputs.minor.applies_by_client;
-        Some(Addon { set, manifest, absent, needs_cloud, client_side })
+        let acting = acting(&manifest);
+        Some(Addon { set, manifest, absent, needs_cloud, acting, client_side })
     };
     SOURCES.iter().filter_map(addon).collect()
 }
@@ -206,6 +213,12 @@ fn values(inputs: &AddonInputs<'_>) -> BTreeMap<String, String> {
     );
     set("CILIUM_PROXY", old("kube-proxy-replacement: disabled", "kube-proxy-replacement: \"false\""));
 
+    let id = match inputs.cloud {
+        Some(CloudCredential::Trust { user_id, .. }) => user_id,
+        Some(CloudCredential::Application { id, .. }) => id,
+        None => "",
+    };
+    set("CREDENTIAL", id.to_owned());
     set("CLOUD_CONF", cloud_conf::for_controllers(inputs));
     set("CLOUD_CONF_NODES", cloud_conf::for_nodes());
     set("AUTO_HEALER_CONFIG", cloud_conf::for_auto_healer(inputs));
@@ -223,6 +236,7 @@ fn values(inputs: &AddonInputs<'_>) -> BTreeMap<String, String> {
         "CSI_NODE_CONFIG",
         old("secret:\n  secretName: cloud-config", "configMap:\n  name: cloud-config-nodes"),
     );
+    set("CSI_NODE_MARK", old(&format!("annotations:\n  {CREDENTIAL_MARK}: \"{id}\""), ""));
     set("CSI_FEATURES", old("- --feature-gates=Topology=true", ""));
     set("CSI_FSTYPE", label("csi_cinder_fstype"));
     set("CSI_RECLAIM_POLICY", label("csi_cinder_reclaim_policy"));
@@ -300,6 +314,16 @@ fn objects(text: &str) -> Vec<Vec<String>> {
     let mut objects: Vec<Vec<String>> = text.split("\n---\n").filter_map(object).collect();
     objects.reverse();
     objects
+}
+
+/// The workloads of a manifest whose pods carry the credential's mark.
+fn acting(manifest: &str) -> Vec<(String, String)> {
+    let marked = manifest.split("\n---\n").filter(|document| document.contains(CREDENTIAL_MARK));
+    let named = marked.filter_map(|document| match object(document)?.as_slice() {
+        [_, namespace, object] => Some((namespace.clone(), object.clone())),
+        _ => None,
+    });
+    named.collect()
 }
 
 /// Our own files, so their form is known: keys of the document at the margin, those of its metadata two blanks in.

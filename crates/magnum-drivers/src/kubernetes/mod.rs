@@ -202,6 +202,14 @@ impl Driver for KubernetesDriver {
         true
     }
 
+    fn rotates_credentials(&self) -> bool {
+        true
+    }
+
+    fn hands_credentials_on(&self) -> bool {
+        self.settings.cluster_user_trust
+    }
+
     fn upgrade(&self, inputs: &UpgradeInputs<'_>) -> Result<String, DriverError> {
         upgrade::check(inputs)
     }

@@ -85,6 +85,10 @@ impl Driver for LocalDriver {
         SwarmDriver.plan(&PlanInputs { cluster: &cluster, ..*inputs })
     }
 
+    fn rotates_credentials(&self) -> bool {
+        SwarmDriver.rotates_credentials()
+    }
+
     fn node_subject(&self, name: &str) -> (String, String) {
         SwarmDriver.node_subject(name)
     }

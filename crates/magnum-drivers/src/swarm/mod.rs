@@ -122,6 +122,10 @@ impl Driver for SwarmDriver {
         plan::plan(inputs).map(NodePlan::from)
     }
 
+    fn rotates_credentials(&self) -> bool {
+        true
+    }
+
     fn node_subject(&self, name: &str) -> (String, String) {
         (name.to_owned(), "swarm".to_owned())
     }

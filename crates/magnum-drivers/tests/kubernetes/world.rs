@@ -28,6 +28,7 @@ pub struct World {
     pub authorities: Authorities,
     pub settings: DriverSettings,
     pub cloud: Option<CloudCredential>,
+    pub cloud_is_new: bool,
 }
 
 impl World {
@@ -54,6 +55,7 @@ impl World {
             },
             settings: settings(),
             cloud: None,
+            cloud_is_new: false,
         }
     }
 
@@ -87,6 +89,16 @@ impl World {
         });
     }
 
+    /// Another credential takes the first one's place.
+    pub fn rotate_credential(&mut self) {
+        self.cloud = Some(CloudCredential::Trust {
+            user_id: "second trustee".into(),
+            password: "second password".to_owned().into(),
+            trust_id: "second trust".to_owned().into(),
+        });
+        self.cloud_is_new = true;
+    }
+
     pub fn add_master(&mut self, index: u8) {
         self.nodes.insert(usize::from(index), node(Role::Master, index));
         self.masters.node_count += 1;
@@ -115,6 +127,7 @@ impl World {
             facts: &self.facts,
             authorities: &self.authorities,
             cloud: self.cloud.as_ref(),
+            cloud_is_new: self.cloud_is_new,
         })
     }
 

@@ -108,7 +108,7 @@ impl State {
                     })
                 };
                 match (top, rest) {
-                    (Some(id), []) => self.stack_call(ask, &id),
+                    (Some(id), []) => self.stack_call(ask, &id, caller),
                     (Some(top), rest) => self.stack_parts(ask, &top, &top, rest),
                     (None, []) if ask.verb() == "GET" => match nested() {
                         Some(outer) => self.nested_show(&outer, name, id),
@@ -155,7 +155,7 @@ impl State {
         }
     }
 
-    fn stack_call(&mut self, ask: &Ask, id: &str) -> Reply {
+    fn stack_call(&mut self, ask: &Ask, id: &str, caller: &Caller) -> Reply {
         match ask.verb() {
             "GET" => {
                 let Some(stack) = self.heat.stacks.get(id) else { return no_stack(id) };
@@ -167,8 +167,8 @@ impl State {
                 }
                 Reply::ok(&json!({ "stack": shown }))
             }
-            "PATCH" => self.stack_update(ask, id, true),
-            "PUT" => self.stack_update(ask, id, false),
+            "PATCH" => self.stack_update(ask, id, true, caller),
+            "PUT" => self.stack_update(ask, id, false, caller),
             "DELETE" => self.stack_delete(id),
             _ => refused(405, "The method is not allowed for this resource."),
         }

@@ -156,7 +156,28 @@ impl State {
         self.trust_made(trust, caller.trust.as_deref()).map(|trust| Some(trust.id)).map_err(drop)
     }
 
-    pub(super) fn stack_update(&mut self, ask: &Ask, id: &str, existing: bool) -> Reply {
+    /// Heat authenticates by the trust of a stack before it updates it, and makes another one only for another trustor.
+    fn heat_trust_renewed(&mut self, id: &str, caller: &Caller) -> Result<(), Reply> {
+        let held = self.heat.stacks.get(id).and_then(|stack| stack.trust.clone());
+        let Some(held) = held else { return Ok(()) };
+        let trustor = self.identity.trusts.get(&held).map(|trust| trust.trustor.clone());
+        match trustor {
+            None => Err(refused(500, &format!("Could not find trust: {held}."))),
+            Some(trustor) if trustor == caller.user => Ok(()),
+            Some(_) => {
+                let made = self.heat_trust(caller);
+                let made =
+                    made.map_err(|()| refused(500, "Internal server error: no trust could be created."))?;
+                if let Some(stack) = self.heat.stacks.get_mut(id) {
+                    stack.trust = made;
+                }
+                self.identity.forget_trust(&held);
+                Ok(())
+            }
+        }
+    }
+
+    pub(super) fn stack_update(&mut self, ask: &Ask, id: &str, existing: bool, caller: &Caller) -> Reply {
         let Some(stack) = self.heat.stacks.get(id).filter(|stack| stack.is_live()) else {
             return no_stack(id);
         };
@@ -172,6 +193,9 @@ impl State {
                 Ok(read) => read,
                 Err(refusal) => return refusal,
             };
+        if let Err(refusal) = self.heat_trust_renewed(id, caller) {
+            return refusal;
+        }
         let (now, due) = (self.now(), self.due());
         self.change_stack(id, |state, stack| {
             stack.before = Some(std::mem::replace(&mut stack.parameters, parameters));

@@ -24,10 +24,13 @@ use magnum_drivers::{DriverSettings, Registry, RegistrySettings};
 use magnum_operations::{Engine, EngineSettings, Ran};
 use magnum_secrets::DatabaseStore;
 use magnum_types::{
-    CLUSTER_CREATE, CLUSTER_DELETE, CLUSTER_RESIZE, Change, ClusterId, ClusterTemplate, Entropy,
-    NODEGROUP_CREATE, NODEGROUP_DELETE, NodeGroup, NodeGroupId, NodeGroupPatch, OperationId, OperationState,
-    SeededEntropy, Status,
-    accept::{ClusterCreateParams, ClusterDeleteParams, ClusterResizeParams, NodeGroupParams},
+    CLUSTER_CREATE, CLUSTER_DELETE, CLUSTER_RESIZE, CREDENTIAL_ROTATE, Change, ClusterId, ClusterTemplate,
+    Entropy, FormerCredentials, NODEGROUP_CREATE, NODEGROUP_DELETE, NodeGroup, NodeGroupId, NodeGroupPatch,
+    OperationId, OperationState, SeededEntropy, Status,
+    accept::{
+        ClusterCreateParams, ClusterDeleteParams, ClusterResizeParams, CredentialRotateParams,
+        NodeGroupParams,
+    },
     change::EventAction,
     nodegroup::DEFAULT_WORKER,
     places,
@@ -160,6 +163,17 @@ impl Operations {
         self.accept(operation, GroupChange::Patch(group.uuid, Box::new(patch)), Mode::Queue).await;
     }
 
+    async fn rotate_credential(&self) {
+        let id = OperationId(self.entropy.uuid());
+        let token = self.rig.keystone.login("demo").unwrap();
+        let params = CredentialRotateParams {
+            sealed_token: self.keys.seal(&places::operation_token(id), token.as_bytes()).unwrap(),
+            roles: self.rig.keystone.account("demo").unwrap().roles,
+        };
+        let operation = self.operation(id, CREDENTIAL_ROTATE, &params);
+        self.accept(operation, GroupChange::None, Mode::Exclusive).await;
+    }
+
     /// Drives an operation to its good end.
     async fn finish(&self, operation: OperationId) {
         for _ in 0..2000 {
@@ -197,6 +211,14 @@ async fn a_cluster_lives_its_whole_life() {
     let workers = world.group(DEFAULT_WORKER).await;
     assert_eq!(workers.node_addresses.len(), 2);
     assert_eq!(world.rig.machine.names().len(), 5);
+
+    let before = view_of(&world).await.cluster;
+    world.rotate_credential().await;
+    let after = view_of(&world).await.cluster;
+    assert_ne!((&before.trustee_user_id, &before.trust_id), (&after.trustee_user_id, &after.trust_id));
+    let former = world.store.handle_get(world.cluster).await.unwrap().former_credentials;
+    // This Heat makes no trusts of its own, so that nothing hangs on the old one.
+    assert_eq!(former, FormerCredentials { generation: 1, ..Default::default() });
 
     world.resize(&workers, 3, &[]).await;
     let workers = world.group(DEFAULT_WORKER).await;

@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 pub(super) mod drain;
 pub(super) mod manifests;
 pub(super) mod marks;
+pub(super) mod rollout;
 
 /// Where a configuration wants the node's range of pod addresses.
 const POD_CIDR: &str = "__POD_CIDR__";

@@ -8,6 +8,7 @@ use crate::{
 use magnum_node::machine::Machine as _;
 use magnum_types::plan::{Action, HealthCheck, Kubectl, NodeMarks, Plan, PlanStep, StepResult, Text};
 use magnum_x509::{CertificateAuthority, KeyAlgorithm, PrivateKey, Validity};
+use serde_json::json;
 use std::collections::BTreeMap;
 
 pub const UNIT: &str = "kube-apiserver.service";
@@ -155,6 +156,29 @@ fn an_api_that_does_not_answer_says_why() {
         "docker.service: failed to load listeners: no certificate",
         "where the server is this machine's and does not run, its own words are the cause"
     );
+}
+
+#[test]
+fn workloads_are_waited_for_until_no_old_pod_is_left() {
+    let world = kube();
+    let seen = |generation: i64, old: i64, new: i64| {
+        json!({
+            "metadata": {"generation": 2},
+            "status": {"observedGeneration": generation, "replicas": old + new, "updatedReplicas": new,
+                       "readyReplicas": old + new},
+        })
+    };
+    let said = vec![seen(1, 1, 0), seen(2, 1, 1), seen(2, 0, 1)];
+    world.0.borrow_mut().cluster.workloads.insert("kube-system deployment/csi".to_owned(), said);
+    let workloads = ["csi", "absent"].map(|name| ("kube-system".to_owned(), format!("deployment/{name}")));
+    let wait = Action::KubeRolledOut { kubectl: kubectl(), workloads: workloads.to_vec() };
+    apply(&world, &only(1, wait.clone()));
+    assert_eq!(world.last_report().result, StepResult::Ready);
+    assert_eq!(world.ran("kubectl --kubeconfig /etc/kubeconfig --request-timeout=30s -n kube-system get"), 4);
+    let world = kube();
+    let stuck = vec![seen(2, 1, 1)];
+    world.0.borrow_mut().cluster.workloads.insert("kube-system deployment/csi".to_owned(), stuck);
+    assert_eq!(error_of(&world, wait), "deployment/csi: 1 of 2 pods are still the old ones");
 }
 
 fn is_ready() -> Action {

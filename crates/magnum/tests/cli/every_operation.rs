@@ -65,7 +65,8 @@ async fn every_operation_of_the_api_is_reached_by_a_command() {
     run("ca show c1").await.ok();
     run("ca sign c1 request.pem").await.ok();
     refused(run("ca rotate c1").await, "not supported");
-    refused(run("credential rotate c1").await, "not supported");
+    run("credential rotate c1").await.ok();
+    app.settle(cluster, Status::UpdateComplete).await;
     refused(run("cluster upgrade c1 t1").await, "not supported");
     refused(run("cluster upgrade-stop c1").await, "No upgrade");
     run("cluster update c1 --node-count 3").await.ok();

@@ -267,6 +267,7 @@ fn handle(call: &Call, cluster: &Cluster) -> ClusterHandle {
         facts: None,
         rotation: None,
         certificate_generation: 0,
+        former_credentials: Default::default(),
     }
 }
 

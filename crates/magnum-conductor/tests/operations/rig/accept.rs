@@ -4,12 +4,12 @@ use super::{Rig, worker_group};
 use crate::rows;
 use magnum_db::{AcceptOperation, GroupChange, Mode, NewOperation};
 use magnum_types::{
-    CA_ROTATE, CLUSTER_CREATE, CLUSTER_DELETE, CLUSTER_RESIZE, CLUSTER_UPDATE, CLUSTER_UPGRADE, Entropy,
-    NODEGROUP_CREATE, NODEGROUP_DELETE, NodeGroup, NodeGroupId, NodeGroupPatch, OperationId, OperationState,
-    Status, UPGRADE_STOP,
+    CA_ROTATE, CLUSTER_CREATE, CLUSTER_DELETE, CLUSTER_RESIZE, CLUSTER_UPDATE, CLUSTER_UPGRADE,
+    CREDENTIAL_ROTATE, Entropy, NODEGROUP_CREATE, NODEGROUP_DELETE, NodeGroup, NodeGroupId, NodeGroupPatch,
+    OperationId, OperationState, Status, UPGRADE_STOP,
     accept::{
         CaRotateParams, ClusterCreateParams, ClusterDeleteParams, ClusterResizeParams, ClusterUpgradeParams,
-        NodeGroupParams, UpgradeImage, UpgradeStopParams,
+        CredentialRotateParams, NodeGroupParams, UpgradeImage, UpgradeStopParams,
     },
     change::EventAction,
     nodegroup::DEFAULT_MASTER,
@@ -137,6 +137,26 @@ impl Rig {
     pub async fn accept_rotate(&self) -> OperationId {
         let id = OperationId(self.entropy.uuid());
         let operation = self.operation(id, CA_ROTATE, &CaRotateParams {});
+        self.accept(operation, GroupChange::None, Mode::Exclusive).await;
+        id
+    }
+
+    /// A new credential, which the cluster's creator asks for.
+    pub async fn accept_credential_rotate(&self) -> OperationId {
+        self.accept_credential_rotate_of("demo").await
+    }
+
+    /// The same of another user of the project.
+    pub async fn accept_credential_rotate_of(&self, user: &str) -> OperationId {
+        let id = OperationId(self.entropy.uuid());
+        let token = self.cloud.login(user).unwrap();
+        let caller = self.cloud.account(user).unwrap();
+        let params = CredentialRotateParams {
+            sealed_token: self.keys.seal(&places::operation_token(id), token.as_bytes()).unwrap(),
+            roles: caller.roles.clone(),
+        };
+        let mut operation = self.operation(id, CREDENTIAL_ROTATE, &params);
+        operation.user_id = caller.user_id;
         self.accept(operation, GroupChange::None, Mode::Exclusive).await;
         id
     }

@@ -1,5 +1,6 @@
 //! The add-ons in a plan: the acting master applies the manifests of those that are wanted, and takes away what it once
-//! applied and nobody wants any more. None of them keeps a node from being ready.
+//! applied and nobody wants any more. None of them keeps a node from being ready, except those that act by the cluster's
+//! credential while that is being replaced.
 
 use super::Planned;
 use crate::{
@@ -33,12 +34,21 @@ impl Planned<'_> {
             self.inputs.facts.get(&format!("{APPLIED}{}", addon.set)).is_some_and(|state| state == "on")
         };
         let due = |addon: &Addon| addon.set != RULES && (!addon.manifest.is_empty() || applied(addon));
-        let sets = self.sets().into_iter().filter(due);
-        sets.map(|addon| {
+        let mut acting = Vec::new();
+        let mut steps = Vec::new();
+        for addon in self.sets().into_iter().filter(due) {
             let name = format!("add-on {}", addon.set);
-            optional(&name, 3 * MINUTE, self.apply(addon))
-        })
-        .collect()
+            // Whoever still acts by the credential before would lose the cloud when that one ends.
+            let must = self.inputs.cloud_is_new && addon.needs_cloud;
+            acting.extend(addon.acting.iter().filter(|_| must).cloned());
+            let make = if must { step } else { optional };
+            steps.push(make(&name, 3 * MINUTE, self.apply(addon)));
+        }
+        if self.inputs.cloud_is_new {
+            let rolled_out = Action::KubeRolledOut { kubectl: self.admin(), workloads: acting };
+            steps.push(step("new credential in use", 10 * MINUTE, rolled_out));
+        }
+        steps
     }
 
     fn apply(&self, addon: Addon) -> Action {
