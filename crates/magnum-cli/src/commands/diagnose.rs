@@ -227,6 +227,13 @@ impl Diagnosis {
                     .to_owned(),
             );
         }
+        if all.contains("api_address: not reached") {
+            advise(
+                "the nodes may be well: look at what is in front of them, the load balancer (`openstack loadbalancer \
+                 status show`), the floating IP and the security groups"
+                    .to_owned(),
+            );
+        }
         if working {
             advise(format!("`magnum cluster wait {name}` shows how it goes on"));
         }

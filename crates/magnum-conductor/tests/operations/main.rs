@@ -25,6 +25,7 @@ mod nodes;
 mod notifications;
 mod pauses;
 mod picture;
+mod reach;
 mod reasons;
 mod resizes;
 mod rig;
