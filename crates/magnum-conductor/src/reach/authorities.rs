@@ -23,8 +23,8 @@ pub enum AuthorityError {
     #[error("the authority's certificate cannot be trusted")]
     Unusable(#[source] rustls::Error),
     /// It was asked for by another look at the same time, which failed.
-    #[error("{0}")]
-    Shared(#[source] Arc<AuthorityError>),
+    #[error(transparent)]
+    Shared(Arc<AuthorityError>),
 }
 
 /// The certificates that are known.

@@ -16,7 +16,14 @@ use futures_util::{StreamExt as _, stream};
 use magnum_db::{ClusterView, DbError, ReachClaim, ReachDue};
 use magnum_types::{Authority, Reach, reach};
 use probe::Unreached;
-use std::{sync::Arc, time::Duration};
+use std::{
+    error::Error,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
@@ -67,7 +74,7 @@ pub async fn reach(world: Arc<World>, settings: Option<ReachSettings>, stop: Can
             looked = asker.look() => looked,
         };
         match looked {
-            // There may be more.
+            // There may be more. Failures wait for the pause.
             Ok(BATCH..) => continue,
             Ok(_) => {}
             Err(error) => warn!(%error, "clusters' addresses cannot be looked up; it is tried again"),
@@ -89,7 +96,7 @@ pub struct Asker {
 /// How a look ended that was made or could not be.
 enum Found {
     Answer,
-    None(Target, Unreached),
+    Miss(Target, Unreached),
     NotAsked(&'static str),
 }
 
@@ -109,23 +116,29 @@ impl Asker {
         Self { world, settings, authorities }
     }
 
-    /// Asks what is due and not claimed by another conductor; says how many were due.
+    /// Asks what is due and not claimed by another conductor; says of how many clusters nothing is left to do now.
     ///
     /// # Errors
     /// When the database does not say what is due. A failure of one cluster's look is logged, and the look is made again
     /// when the next one is due.
     pub async fn look(&self) -> Result<usize, DbError> {
         let due = self.world.store.reach_due(BATCH).await?;
-        let count = due.len();
+        let done = AtomicUsize::new(0);
+        let counted = &done;
         let looks = stream::iter(due).for_each_concurrent(AT_ONCE, |due| async move {
             let cluster = due.cluster;
-            if let Err(error) = self.look_at(due).await {
-                let cause = std::error::Error::source(&error).map(ToString::to_string);
-                warn!(cluster.uuid = %cluster, %error, cause, "a cluster's address cannot be asked");
+            match self.look_at(due).await {
+                Ok(()) => {
+                    counted.fetch_add(1, Ordering::Relaxed);
+                }
+                Err(error) => {
+                    let cause = causes(&error);
+                    warn!(cluster.uuid = %cluster, error = cause, "a cluster's address cannot be asked");
+                }
             }
         });
         looks.await;
-        Ok(count)
+        Ok(done.load(Ordering::Relaxed))
     }
 
     async fn look_at(&self, due: ReachDue) -> Result<(), LookError> {
@@ -142,7 +155,7 @@ impl Asker {
         }
         let found = self.ask(&due, &view).await?;
         let known = after(&due.reach, claim, &found);
-        if let Found::None(_, reason) = &found {
+        if let Found::Miss(_, reason) = &found {
             debug!(cluster.uuid = %due.cluster, %reason, missed = known.missed, "a cluster's address does not answer");
         }
         let next = known.pause(self.settings.every);
@@ -195,16 +208,22 @@ impl Asker {
                 if reason.is_foreign() {
                     self.authorities.forget(&trusted).await;
                 }
-                Found::None(target, reason)
+                Found::Miss(target, reason)
             }
         })
     }
 }
 
+/// An error with what it came from.
+fn causes(error: &(dyn Error + 'static)) -> String {
+    let chain = std::iter::successors(Some(error), |error| error.source());
+    chain.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}
+
 fn after(before: &Reach, claim: ReachClaim, found: &Found) -> Reach {
     match found {
         Found::Answer => before.answered(claim.now),
-        Found::None(target, reason) => {
+        Found::Miss(target, reason) => {
             before.unanswered(claim.now, &target.socket.to_string(), &reason.to_string())
         }
         Found::NotAsked(words) => before.not_asked(words),
