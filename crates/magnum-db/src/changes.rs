@@ -309,11 +309,12 @@ pub(crate) async fn raise_plan_generation(tx: &mut Tx, id: ClusterId) -> Result<
 async fn delete_cluster(tx: &mut Tx, now: NaiveDateTime, id: ClusterId) -> Result<(), DbError> {
     for (table, column) in [
         ("node_registration", "cluster_uuid"),
-        ("cluster_reach", "cluster_uuid"),
         ("nodegroup_handle", "cluster_uuid"),
         ("cluster_handle", "cluster_uuid"),
         ("nodegroup", "cluster_id"),
         ("cluster", "uuid"),
+        // Last: its first row is made while the cluster's is held.
+        ("cluster_reach", "cluster_uuid"),
     ] {
         tx.execute(&format!("DELETE FROM {table} WHERE {column} = ?"), args![id]).await?;
     }

@@ -73,6 +73,9 @@ struct HealthRow {
     told_at: Option<NaiveDateTime>,
 }
 
+/// Keeps a cluster's row for this transaction, and says whether there is one.
+const HOLD: &str = "UPDATE cluster SET health_status = health_status WHERE uuid = ?";
+
 const COLUMNS: &str = "r.due_at, r.reached_at, r.missed, r.missed_at, r.said";
 
 impl ReachRow {
@@ -145,10 +148,14 @@ impl Store {
                     let sql = "UPDATE cluster_reach SET due_at = ? WHERE cluster_uuid = ? AND due_at = ?";
                     tx.execute(sql, args![due_at, cluster, naive(seen)]).await?
                 }
-                // Only beside a cluster, so that no row outlives one that is deleted meanwhile.
+                // Beside a cluster that is held, so that no row outlives one that is deleted meanwhile.
                 None => {
-                    let sql = "INSERT INTO cluster_reach (cluster_uuid, due_at) SELECT ?, ? FROM cluster WHERE uuid = ?";
-                    tx.execute(sql, args![cluster, due_at, cluster]).await?
+                    let there = tx.execute(HOLD, args![cluster]).await?;
+                    if there > 0 {
+                        let columns = vec![("cluster_uuid", cluster.into()), ("due_at", due_at.into())];
+                        insert(tx, "cluster_reach", columns).await?;
+                    }
+                    there
                 }
             };
             (taken > 0).then(|| ReachClaim { now: timestamp(now), due_at: timestamp(due_at) })
@@ -209,8 +216,7 @@ impl Store {
     ) -> Result<(), DbError> {
         transaction!(self, |tx, _now| {
             // Holds the row: what masters or a PATCH say meanwhile is neither lost nor overwritten.
-            let hold = "UPDATE cluster SET health_status = health_status WHERE uuid = ?";
-            tx.execute(hold, args![cluster]).await?;
+            tx.execute(HOLD, args![cluster]).await?;
             let sql = "SELECT c.health_status, c.health_status_reason, r.told_at FROM cluster c \
                        LEFT JOIN cluster_reach r ON r.cluster_uuid = c.uuid WHERE c.uuid = ?";
             let row: Option<HealthRow> = tx.one(sql, args![cluster]).await?;
