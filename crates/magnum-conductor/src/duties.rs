@@ -5,7 +5,7 @@ use crate::outbox;
 use indexmap::IndexMap;
 use magnum_db::{DbError, Store};
 use magnum_messaging::Notifier;
-use magnum_types::{Clock, HealthStatus, Role};
+use magnum_types::{Clock, HealthStatus, Role, reach};
 use std::{sync::Arc, time::Duration};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
@@ -52,7 +52,8 @@ pub async fn doubt(store: Store, clock: Arc<dyn Clock>, every: Duration, stop: C
 /// # Errors
 /// When the database does not answer.
 pub async fn doubt_once(store: &Store, silence: Duration) -> Result<(), DbError> {
-    let since = store.now().await? - silence;
+    let now = store.now().await?;
+    let since = now - silence;
     for cluster in store.clusters_silent(since).await? {
         let nodes = store.nodes_of(cluster).await?;
         let masters = nodes.iter().filter(|node| node.role == Role::Master);
@@ -61,7 +62,12 @@ pub async fn doubt_once(store: &Store, silence: Duration) -> Result<(), DbError>
             None => format!("{} never did", node.name),
         });
         let said = format!("no master reports: {}", heard.collect::<Vec<_>>().join(", "));
-        let reason = IndexMap::from([("api".to_owned(), said)]);
+        let mut reason = IndexMap::from([("api".to_owned(), said)]);
+        // That the API answers outside says nothing of the nodes, but it says who is to be asked next.
+        let seen = store.reach_of(cluster).await?;
+        if let Some(word) = seen.as_ref().and_then(|(reach, due_at)| reach.word(*due_at, now)) {
+            reason.insert(reach::KEY.to_owned(), word.to_owned());
+        }
         store.cluster_health(cluster, HealthStatus::Unknown, &reason).await?;
     }
     Ok(())

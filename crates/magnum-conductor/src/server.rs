@@ -1,6 +1,10 @@
 //! The conductor as a process: the runner over all operations, and the duties, until it is told to stop.
 
-use crate::{duties, operations, world::World};
+use crate::{
+    duties, operations,
+    reach::{self, ReachSettings},
+    world::World,
+};
 use async_trait::async_trait;
 use magnum_messaging::{Bus, Notifier};
 use magnum_operations::{Engine, EngineSettings, Nudges, Runner, RunnerSettings};
@@ -24,6 +28,8 @@ pub struct ConductorSettings {
     pub concurrency: usize,
     /// Time between two looks at the health of clusters; zero for none.
     pub health: Duration,
+    /// How clusters' addresses are asked; none when they are not.
+    pub reach: Option<ReachSettings>,
 }
 
 /// The bus's nudges as the runner takes them.
@@ -66,6 +72,7 @@ pub async fn serve(
     tokio::join!(
         runner.run(FromBus(bus.nudges()), stop.clone()),
         duties::doubt(world.store.clone(), world.clock.clone(), settings.health, stop.clone()),
+        reach::reach(world.clone(), settings.reach.clone(), stop.clone()),
         duties::beat(world.store.clone(), world.clock.clone(), settings.host.clone(), stop.clone()),
         duties::notify(
             world.store.clone(),

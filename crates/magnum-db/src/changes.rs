@@ -316,6 +316,8 @@ async fn delete_cluster(tx: &mut Tx, now: NaiveDateTime, id: ClusterId) -> Resul
         ("cluster_handle", "cluster_uuid"),
         ("nodegroup", "cluster_id"),
         ("cluster", "uuid"),
+        // Last: its first row is made while the cluster's is held.
+        ("cluster_reach", "cluster_uuid"),
     ] {
         tx.execute(&format!("DELETE FROM {table} WHERE {column} = ?"), args![id]).await?;
     }

@@ -5,6 +5,7 @@ use crate::{
     error::DbError,
     page::{List, Page, Tenancy},
     pool::{Arg, args},
+    reach,
     rows::json_text,
     sql::update,
     store::{Store, transaction, whole_seconds},
@@ -84,7 +85,7 @@ impl Store {
         Ok(self.one::<Count>(sql, args![project]).await?.map_or(0, |row| row.count))
     }
 
-    /// Sets the health of a cluster, and nothing else.
+    /// Sets the health of a cluster as somebody told it, and nothing else but that somebody did.
     ///
     /// # Errors
     /// [`DbError::NotFound`].
@@ -104,6 +105,7 @@ impl Store {
             if update(tx, "cluster", columns, "uuid = ?", args![cluster]).await? == 0 {
                 return Err(not_found(&cluster.to_string()));
             }
+            reach::told(tx, now, cluster).await?;
         })
     }
 }

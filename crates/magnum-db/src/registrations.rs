@@ -6,6 +6,7 @@ use crate::{
     clusters,
     error::DbError,
     pool::{Tx, args},
+    reach,
     rows::{Cell, json_text, moment},
     sql::insert,
     store::{Store, naive, transaction},
@@ -113,7 +114,7 @@ impl NodeRow {
     }
 }
 
-const MASTER: &str = "master";
+pub(crate) const MASTER: &str = "master";
 
 impl Store {
     /// The handle of a cluster. One that upstream made has none: then a made-up one whose `stack_name` is empty.
@@ -303,17 +304,20 @@ impl Store {
         })
     }
 
-    /// Clusters whose nodes told their health and whose masters have all been silent since `since`.
+    /// Clusters whose masters told their health and have all been silent since `since`. One whose health is that of its
+    /// address alone has masters that tell none.
     ///
     /// # Errors
     /// Fails when the database does.
     pub async fn clusters_silent(&self, since: Timestamp) -> Result<Vec<ClusterId>, DbError> {
         let sql = "SELECT c.uuid AS uuid FROM cluster c WHERE c.health_status IN (?, ?) AND c.status LIKE '%_COMPLETE' AND \
+                   COALESCE(c.health_status_reason, '') NOT LIKE ? AND \
                    EXISTS (SELECT 1 FROM node_registration n WHERE n.cluster_uuid = c.uuid AND n.role = ?) AND \
                    NOT EXISTS (SELECT 1 FROM node_registration n WHERE n.cluster_uuid = c.uuid AND n.role = ? AND \
                    n.last_seen >= ?)";
         let [well, unwell] = [HealthStatus::Healthy.as_str(), HealthStatus::Unhealthy.as_str()];
-        let rows: Vec<UuidRow> = self.all(sql, args![well, unwell, MASTER, MASTER, naive(since)]).await?;
+        let rows: Vec<UuidRow> =
+            self.all(sql, args![well, unwell, reach::ALONE, MASTER, MASTER, naive(since)]).await?;
         rows.iter()
             .map(|row| Cell { table: "cluster", ident: &row.uuid, column: "uuid" }.parse(&row.uuid))
             .collect()
@@ -375,7 +379,7 @@ async fn generation(tx: &mut Tx, cluster: ClusterId) -> Result<Option<i64>, DbEr
     Ok(tx.one::<Generation>(sql, args![cluster]).await?.map(|row| row.plan_generation))
 }
 
-fn json<T: DeserializeOwned>(cell: &Cell<'_>, text: &str) -> Result<T, DbError> {
+pub(crate) fn json<T: DeserializeOwned>(cell: &Cell<'_>, text: &str) -> Result<T, DbError> {
     serde_json::from_str(text).map_err(|error| cell.bad(error))
 }
 

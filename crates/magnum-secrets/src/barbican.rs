@@ -41,6 +41,12 @@ impl BarbicanStore {
         }
     }
 
+    /// The container behind a reference that must lead to one.
+    async fn existing(&self, reference: &str) -> Result<Container, SecretError> {
+        let container = self.container(reference).await?;
+        container.ok_or_else(|| SecretError::NotFound(reference.to_owned()))
+    }
+
     async fn payload(&self, reference: &str) -> Result<SecretString, SecretError> {
         self.barbican.secret_payload(reference).await.map_err(failed(reference))
     }
@@ -52,6 +58,15 @@ fn failed(name: &str) -> impl Fn(CloudError) -> SecretError + '_ {
         _ if error.is_retryable() => SecretError::Unavailable(Box::new(error)),
         _ => SecretError::unusable(name, error.message.clone(), error),
     }
+}
+
+/// The reference of a part that every bundle has.
+fn part(container: &Container, reference: &str, part: &str) -> Result<String, SecretError> {
+    container.secret_ref(part).map(str::to_owned).ok_or_else(|| SecretError::Unusable {
+        name: reference.to_owned(),
+        reason: format!("its container has no {part}"),
+        source: None,
+    })
 }
 
 fn secret_name(bundle: &str, part: &str) -> String {
@@ -92,17 +107,10 @@ impl CertificateStore for BarbicanStore {
     }
 
     async fn load(&self, reference: &str) -> Result<CertificateBundle, SecretError> {
-        let container = self.container(reference).await?;
-        let container = container.ok_or_else(|| SecretError::NotFound(reference.to_owned()))?;
-        let part = |part: &str| {
-            container.secret_ref(part).map(str::to_owned).ok_or_else(|| SecretError::Unusable {
-                name: reference.to_owned(),
-                reason: format!("its container has no {part}"),
-                source: None,
-            })
-        };
+        let container = self.existing(reference).await?;
+        let needed = |name: &str| part(&container, reference, name);
         let (certificate, private_key, passphrase) =
-            (part(CERTIFICATE)?, part(PRIVATE_KEY)?, part(PASSPHRASE)?);
+            (needed(CERTIFICATE)?, needed(PRIVATE_KEY)?, needed(PASSPHRASE)?);
         let intermediates = container.secret_ref(INTERMEDIATES);
         // Four round trips at once instead of one after the other.
         let (certificate, private_key, passphrase, intermediates) = tokio::try_join!(
@@ -122,6 +130,12 @@ impl CertificateStore for BarbicanStore {
             passphrase,
             intermediates: intermediates.map(|text| text.expose_secret().to_owned()),
         })
+    }
+
+    async fn certificate(&self, reference: &str) -> Result<String, SecretError> {
+        let container = self.existing(reference).await?;
+        let certificate = self.payload(&part(&container, reference, CERTIFICATE)?).await?;
+        Ok(certificate.expose_secret().to_owned())
     }
 
     async fn delete(&self, name: &BundleName, reference: Option<&str>) -> Result<(), SecretError> {

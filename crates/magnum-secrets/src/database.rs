@@ -20,6 +20,11 @@ impl DatabaseStore {
     pub fn new(store: Store, keys: Arc<SealingKeys>) -> Self {
         Self { store, keys }
     }
+
+    async fn existing(&self, reference: &str) -> Result<KeypairRow, SecretError> {
+        let row = self.store.keypair_get(reference).await.map_err(failed)?;
+        row.ok_or_else(|| SecretError::NotFound(reference.to_owned()))
+    }
 }
 
 fn failed(error: DbError) -> SecretError {
@@ -83,8 +88,7 @@ impl CertificateStore for DatabaseStore {
     }
 
     async fn load(&self, reference: &str) -> Result<CertificateBundle, SecretError> {
-        let row = self.store.keypair_get(reference).await.map_err(failed)?;
-        let row = row.ok_or_else(|| SecretError::NotFound(reference.to_owned()))?;
+        let row = self.existing(reference).await?;
         let passphrase =
             open_passphrase(&self.keys, &context(reference), reference, &row.private_key_passphrase)?;
         Ok(CertificateBundle {
@@ -93,6 +97,10 @@ impl CertificateStore for DatabaseStore {
             passphrase,
             intermediates: row.intermediates,
         })
+    }
+
+    async fn certificate(&self, reference: &str) -> Result<String, SecretError> {
+        Ok(self.existing(reference).await?.certificate)
     }
 
     async fn delete(&self, name: &BundleName, reference: Option<&str>) -> Result<(), SecretError> {

@@ -131,6 +131,10 @@ impl CertificateStore for FileStore {
         })
     }
 
+    async fn certificate(&self, reference: &str) -> Result<String, SecretError> {
+        self.read(reference, "crt").await?.ok_or_else(|| SecretError::NotFound(reference.to_owned()))
+    }
+
     async fn delete(&self, name: &BundleName, reference: Option<&str>) -> Result<(), SecretError> {
         let own = name.as_text();
         for reference in [reference, Some(own.as_str())].into_iter().flatten() {

@@ -163,6 +163,9 @@ pub trait CertificateStore: Send + Sync + 'static {
     /// The bundle behind a reference.
     async fn load(&self, reference: &str) -> Result<CertificateBundle, SecretError>;
 
+    /// The certificate behind a reference, which is public: neither the private key nor its passphrase is read.
+    async fn certificate(&self, reference: &str) -> Result<String, SecretError>;
+
     /// Takes away the bundle behind the reference (also one that upstream stored) and everything of that name,
     /// half-made bundles included. What is not there is no error.
     async fn delete(&self, name: &BundleName, reference: Option<&str>) -> Result<(), SecretError>;

@@ -78,6 +78,9 @@ async fn keeps_the_contract(store: &dyn CertificateStore) {
     assert_eq!(store.find(&ca).await.unwrap().as_deref(), Some(authority_ref.as_str()));
     assert_eq!(store.find(&client).await.unwrap().as_deref(), Some(own_ref.as_str()));
     assert_same(&store.load(&authority_ref).await.unwrap(), &authority);
+    assert_eq!(store.certificate(&authority_ref).await.unwrap(), authority.certificate);
+    let missing = store.certificate(UNKNOWN).await.unwrap_err();
+    assert!(matches!(missing, SecretError::NotFound(ref name) if name == UNKNOWN), "{missing:?}");
     assert_same(&store.load(&own_ref).await.unwrap(), &own);
 
     // By reference, and then by name alone; each twice.

@@ -3,7 +3,13 @@
 use crate::{foundation::Foundation, messaging, storage};
 use anyhow::{Context, Result};
 use magnum_conductor::{
-    ConductorSettings, TrustSettings, World, WorldSettings, serve, stack_board::StackBoard,
+    ConductorSettings, TrustSettings, World, WorldSettings,
+    reach::{
+        ReachSettings,
+        address::{Network, Places},
+    },
+    serve,
+    stack_board::StackBoard,
 };
 use magnum_config::MagnumConfig;
 use magnum_drivers::DriverSettings;
@@ -33,16 +39,32 @@ pub async fn conduct(foundation: &Foundation, stop: CancellationToken) -> Result
         stacks: StackBoard::new(clock),
         sessions: Default::default(),
     };
+    let health = Duration::from_secs(u64::try_from(config.kubernetes.health_polling_interval).unwrap_or(0));
     let process = ConductorSettings {
         host: config.default.host.clone(),
         owner,
         lease: Duration::from_secs(config.conductor.lease_seconds),
         poll: Duration::from_secs(config.conductor.poll_interval),
-        health: Duration::from_secs(u64::try_from(config.kubernetes.health_polling_interval).unwrap_or(0)),
+        health,
+        reach: reach(&config, health)?,
         concurrency: usize::try_from(config.conductor.max_concurrent_operations).unwrap_or(64),
     };
     serve(Arc::new(world), bus, notifier, process, stop).await;
     Ok(())
+}
+
+/// `[conductor] reach_…`: where clusters are asked whether they answer; none when they are not.
+fn reach(config: &MagnumConfig, every: Duration) -> Result<Option<ReachSettings>> {
+    let section = &config.conductor;
+    let networks = |option: &str, texts: &[String]| {
+        let all = texts.iter().map(|text| text.parse()).collect::<Result<Vec<Network>, _>>();
+        all.with_context(|| format!("[conductor] {option}"))
+    };
+    let places = Places {
+        refused: networks("reach_refused_networks", &section.reach_refused_networks)?,
+        allowed: networks("reach_allowed_networks", &section.reach_allowed_networks)?,
+    };
+    Ok(section.reach_clusters.then(|| ReachSettings::new(every, places)))
 }
 
 fn settings(config: &MagnumConfig) -> Result<WorldSettings> {

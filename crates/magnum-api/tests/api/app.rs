@@ -58,6 +58,9 @@ impl CertificateStore for MemorySecrets {
             .cloned()
             .ok_or_else(|| SecretError::NotFound(reference.to_owned()))
     }
+    async fn certificate(&self, reference: &str) -> Result<String, SecretError> {
+        Ok(self.load(reference).await?.certificate)
+    }
     async fn delete(&self, name: &BundleName, _: Option<&str>) -> Result<(), SecretError> {
         self.0.lock().unwrap().remove(&name.as_text());
         Ok(())

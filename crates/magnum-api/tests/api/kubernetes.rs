@@ -106,6 +106,46 @@ async fn masters_tell_the_health_and_workers_do_not() {
 }
 
 #[tokio::test]
+async fn what_is_seen_at_the_address_stands_beside_what_masters_tell_and_goes_when_nobody_looks() {
+    let app = App::start().await;
+    let (cluster, master, _) = cluster(&app).await;
+    let store = &app.state.store;
+    let minute = std::time::Duration::from_secs(60);
+    let shown = async || {
+        let report = json!({"generation": 1, "result": "alive", "health": {"api": "ok", "n.Ready": "True"}});
+        assert_eq!(ask(&app, &master, "/v1/nodes/report", report).await.status, 204);
+        let shown = app.get(&format!("/v1/clusters/{cluster}")).await.body;
+        (shown["health_status"].clone(), shown["health_status_reason"].clone())
+    };
+    let plain = (json!("HEALTHY"), json!({"api": "ok", "n.Ready": "True"}));
+    let with = |status: &str, word: &str| {
+        (json!(status), json!({"api": "ok", "n.Ready": "True", "api_address": word}))
+    };
+    let said = "not reached at 172.24.4.9:6443 since 2026-01-01T00:02:00Z: connection timed out";
+    assert_eq!(shown().await, plain, "nobody looked");
+    for (answers, wanted) in [
+        (false, plain.clone()),
+        (true, with("HEALTHY", "ok")),
+        (false, with("HEALTHY", "ok")),
+        (false, with("UNHEALTHY", said)),
+        (true, with("HEALTHY", "ok")),
+    ] {
+        // As a conductor does it.
+        let due = store.reach_due(1).await.unwrap().remove(0);
+        let claim = store.reach_claim(cluster, due.due_at, minute).await.unwrap().unwrap();
+        let found = match answers {
+            true => due.reach.answered(claim.now),
+            false => due.reach.unanswered(claim.now, "172.24.4.9:6443", "connection timed out"),
+        };
+        assert!(store.reach_record(cluster, claim, &found, minute).await.unwrap());
+        assert_eq!(shown().await, wanted, "{answers}");
+        app.advance(minute);
+    }
+    app.advance(minute * 10);
+    assert_eq!(shown().await, plain, "nobody looks any more");
+}
+
+#[tokio::test]
 async fn where_an_auto_healer_reports_the_masters_words_do_not_count() {
     for (trust, labels, counts) in [
         (true, json!({"auto_healing_enabled": "true"}), false),

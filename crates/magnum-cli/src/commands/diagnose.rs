@@ -227,6 +227,13 @@ impl Diagnosis {
                     .to_owned(),
             );
         }
+        if all.contains("api_address: not reached") {
+            advise(
+                "the nodes may be well: look at what is in front of them, the load balancer (`openstack loadbalancer \
+                 status show`), the floating IP and the security groups"
+                    .to_owned(),
+            );
+        }
         if working {
             advise(format!("`magnum cluster wait {name}` shows how it goes on"));
         }
@@ -303,6 +310,12 @@ mod tests {
         assert!(!silent.is_well && silent.findings[0].contains("30 minutes"), "{silent:?}");
         let ill = diagnose(&complete("UNHEALTHY", "2026-01-01T00:59:00+00:00"), now());
         assert_eq!(ill.findings, ["the cluster is UNHEALTHY", "c1-node-0.Ready: False"]);
+        let looks_in_front = |of: &Diagnosis| of.advice.iter().any(|advice| advice.contains("loadbalancer"));
+        assert!(!looks_in_front(&ill), "{ill:?}");
+        let mut cut_off = complete("UNHEALTHY", "2026-01-01T00:59:00+00:00");
+        cut_off.cluster["health_status_reason"]["api_address"] =
+            json!("not reached at 172.24.4.7:6443 since t: x");
+        assert!(looks_in_front(&diagnose(&cut_off, now())));
     }
 
     #[test]

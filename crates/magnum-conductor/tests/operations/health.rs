@@ -1,5 +1,5 @@
-//! The health that masters tell, and what becomes of it when they fall silent. Nobody asks a cluster from outside, so it is
-//! the same for one that has no address there.
+//! The health that masters tell, and what becomes of it when they fall silent: the same for a cluster that nobody reaches
+//! from outside. What is seen from there is in `reach`.
 
 use crate::{rig::Rig, rows};
 use indexmap::IndexMap;

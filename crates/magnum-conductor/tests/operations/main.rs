@@ -26,6 +26,7 @@ mod nodes;
 mod notifications;
 mod pauses;
 mod picture;
+mod reach;
 mod reasons;
 mod resizes;
 mod rig;

@@ -140,6 +140,7 @@ async fn fifty_creates_at_once() {
         poll: Duration::from_secs(1),
         concurrency: 64,
         health: Duration::ZERO,
+        reach: None,
     };
     let notifier = Notifier::new(bus.clone(), notifications);
     let conductor = tokio::spawn(serve(ground.world.clone(), bus.clone(), notifier, settings, stop.clone()));

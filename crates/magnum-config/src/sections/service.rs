@@ -87,6 +87,14 @@ section! {
         poll_interval: u64 = "1", at_least(1), ours();
         /// Most operations that one conductor drives at the same time.
         max_concurrent_operations: u32 = "64", at_least(1), ours();
+        /// Whether `api_address` of complete clusters is asked each `[kubernetes] health_polling_interval` whether it
+        /// answers, for `health_status`: a TCP connection and a TLS handshake, no more.
+        reach_clusters: bool = "true", ours();
+        /// Networks (`ADDRESS/PREFIX`) at which no cluster is asked, such as the control plane's own.
+        reach_refused_networks: Vec<String>, ours();
+        /// Networks at which clusters are asked although their addresses are loopback, link-local (the metadata
+        /// service's among them) or multicast, which are refused otherwise.
+        reach_allowed_networks: Vec<String>, ours();
     }
     ignored "conductors are not called and waited for, so they are not probed either" {
         conductor_life_check_timeout: i64 = "4", releases("P, Z");

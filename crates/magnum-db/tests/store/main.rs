@@ -9,6 +9,7 @@ mod history;
 mod nodegroups;
 mod nodes;
 mod races;
+mod reach;
 mod reading;
 mod samples;
 mod statements;
@@ -26,6 +27,7 @@ fn cases() -> Vec<(&'static str, Case)> {
         nodegroups::cases(),
         nodes::cases(),
         races::cases(),
+        reach::cases(),
         statements::cases(),
     ]
     .concat()
