@@ -14,8 +14,8 @@ import argparse
 import time
 
 from fake_nodes import Nodes, make_image, remove_image
-from lab import (CA, OURS, UPSTREAM_22, Cloud, Watched, need, need_catalogue, pid_of, quantile, ratio, resident, root, rows, say,
-                 seconds, session, session_pids, stop_politely, table, timed)
+from figures import quantile, ratio, resident, say, session_pids, stop_politely, table
+from lab import CA, OURS, UPSTREAM_22, Cloud, Watched, need, need_catalogue, pid_of, root, rows, seconds, session, timed
 
 NAME = "bench-fake-"
 WITHIN = 240

@@ -1,4 +1,4 @@
-"""What the benches share: the lab's processes and databases, loads, quantiles, tables.
+"""What the benches of the lab share: its processes and databases, and loads. Figures and tables are in figures.py.
 
 Every program here measures two services in one run, prints tables in Markdown for docs/performance.md, and takes away
 what it made, also when it is interrupted. `scripts/bench` says what each needs and how long it takes.
@@ -6,11 +6,9 @@ what it made, also when it is interrupted. `scripts/bench` says what each needs 
 
 import concurrent.futures
 import datetime
-import math
 import os
 import pathlib
 import re
-import signal
 import socket
 import subprocess
 import sys
@@ -19,6 +17,7 @@ import time
 
 import pymysql
 import requests
+from figures import cpu, quantile, refuse
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent.parent / "tests/lab"))
 from cloud import CA, LAB_HOME, PASSWORD, PORT, Cloud  # noqa: E402, F401
@@ -26,19 +25,6 @@ from cloud import CA, LAB_HOME, PASSWORD, PORT, Cloud  # noqa: E402, F401
 DATABASE_PORT = int(os.environ.get("P_DB", 23306))
 OURS = "https://127.0.0.1:9511/v1"
 UPSTREAM_22 = "http://127.0.0.1:19511/v1"
-
-
-def refuse(words):
-    """Ends the program: something that it needs is not there."""
-    sys.exit(f"bench: {words}")
-
-
-def stop_politely():
-    """SIGTERM and SIGHUP end a program as Ctrl-C does, so that it takes away what it made."""
-    def leave(number, _frame):
-        raise KeyboardInterrupt(f"signal {number}")
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, leave)
 
 
 # --- the lab's processes
@@ -67,37 +53,6 @@ def need_catalogue():
     urls = {endpoint["url"] for service in catalogue if service["type"] == "container-infra" for endpoint in service["endpoints"]}
     if urls != {OURS}:
         refuse(f"the catalogue's container-infra is {urls or 'nowhere'}: $LAB_DIR/magnum-endpoint {OURS}")
-
-
-def session_pids(pid):
-    """A process and all of its session: the lab starts each service in one of its own."""
-    words = subprocess.run(["ps", "-o", "pid=", "-s", str(pid)], capture_output=True, text=True).stdout.split()
-    return [int(word) for word in words] or [pid]
-
-
-def resident(pids):
-    """Resident and proportional memory in MiB."""
-    rss = pss = 0
-    for pid in pids:
-        try:
-            text = pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text()
-        except OSError:
-            continue
-        rss += int(re.search(r"^Rss:\s+(\d+)", text, re.M).group(1))
-        pss += int(re.search(r"^Pss:\s+(\d+)", text, re.M).group(1))
-    return rss / 1024, pss / 1024
-
-
-def cpu(pids):
-    """Processor seconds that these processes have used so far."""
-    ticks = 0
-    for pid in pids:
-        try:
-            fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(") ", 1)[1].split()
-        except OSError:
-            continue
-        ticks += int(fields[11]) + int(fields[12])
-    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 # --- databases
@@ -219,31 +174,3 @@ class Watched(threading.Thread):
                 self.at = time.time()
             else:
                 time.sleep(self.every)
-
-
-# --- figures
-
-def quantile(values, share):
-    """By nearest rank: of 20 values, the 0.99 is the largest."""
-    ordered = sorted(values)
-    return ordered[max(0, math.ceil(len(ordered) * share) - 1)]
-
-
-def table(head, lines):
-    print("\n| " + " | ".join(head) + " |")
-    print("|" + "---|" * len(head))
-    for line in lines:
-        print("| " + " | ".join(str(cell) for cell in line) + " |")
-    print(flush=True)
-
-
-def ratio(theirs, mine):
-    if not mine:
-        return "–"
-    times = theirs / mine
-    return f"{times:.0f}×" if times >= 10 else f"{times:.1f}×"
-
-
-def say(*words):
-    """Progress, for whoever watches; the tables go to standard output alone."""
-    print(time.strftime("%H:%M:%S"), *words, file=sys.stderr, flush=True)

@@ -29,8 +29,9 @@ import threading
 import time
 import uuid
 
-from lab import (CA, DATABASE_PORT, LAB_HOME, PASSWORD, PORT, UPSTREAM_22, Cloud, closed_loop, cpu, need, pid_of, ratio, refuse,
-                 resident, root, rows, say, session, session_pids, stop_politely, table, timed, wait_for_port, wrk)
+from figures import cpu, ratio, refuse, resident, say, session_pids, stop_politely, table
+from lab import (CA, DATABASE_PORT, LAB_HOME, PASSWORD, PORT, UPSTREAM_22, Cloud, closed_loop, need, pid_of, root, rows,
+                 session, timed, wait_for_port, wrk)
 
 PORTS = {"ours": 19611, "upstream": 19612}
 KEYSTONE = f"http://127.0.0.1:{PORT['keystone']}"

@@ -21,8 +21,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
-from lab import (CA, OURS, PORT, Cloud, Watched, need, need_catalogue, quantile, refuse, root, rows, say, seconds, session, stop_politely,
-                 table, timed)
+from figures import quantile, refuse, say, stop_politely, table
+from lab import CA, OURS, PORT, Cloud, Watched, need, need_catalogue, root, rows, seconds, session, timed
 
 LAB = pathlib.Path(os.environ["LAB_DIR"])
 NAME = "bench-real-"

@@ -1,6 +1,7 @@
 # Sourced by the other scripts: where things are built.
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-export PATH=$PATH:$HOME/.cargo/bin
+# First, since a distribution's cargo is too old.
+export PATH=$HOME/.cargo/bin:$PATH
 export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/magnum-target}
 LAB_DIR=${LAB_DIR:-$top/../shared/lab}
 [ -x "$LAB_DIR/up" ] && LAB_DIR=$(cd "$LAB_DIR" && pwd) || LAB_DIR=

@@ -1,5 +1,5 @@
 """The quickstart as a stranger runs it, unmodified clients against what it starts, and a life of clusters with the
-process killed in the middle of each operation; at the end nothing is left. Run by scripts/test-standalone, which says
+process killed in the middle of each operation, and Docker Engine stopped for a while; at the end nothing is left. Run by scripts/test-standalone, which says
 what it needs."""
 
 import json
@@ -19,6 +19,10 @@ OLD_CLIENTS = pathlib.Path(os.environ["OLD_CLIENTS"])
 MAGNUM = pathlib.Path(os.environ["MAGNUM"])
 DOCKER = os.environ["DOCKER"]
 PORT = os.environ["QUICKSTART_PORT"]
+# Whether the engine is this run's own: nobody else's is stopped.
+ENGINE_IS_OURS = os.environ.get("ENGINE_IS_OURS") == "yes"
+# An engine that is away is waited for this long while something is being made; afterwards that fails.
+ENGINE_PATIENCE = 60
 INSTALLATION = "org.openstack.magnum.installation"
 
 
@@ -108,6 +112,7 @@ class Standalone(unittest.TestCase):
         self.refusals()
         self.unmodified_clients()
         self.lives()
+        self.engine_away()
         run(TOP / "quickstart", "--clean", env=self.env)
         self.assertEqual(self.made(), before, "containers, networks or volumes are left")
         self.assertFalse((self.data / "magnum").exists(), "files are left")
@@ -185,6 +190,70 @@ class Standalone(unittest.TestCase):
         self.wait("k1", None)
         self.assertEqual(self.nodes("quickstart"), ["Ready"] * 3, "the other cluster has lived on")
         self.step("killed in the middle of a delete: gone, and the other cluster lives")
+
+    def containers(self):
+        """The nodes' containers, and since when each runs."""
+        ids = run(DOCKER, "ps", "-aq", "--no-trunc", "--filter", f"label={INSTALLATION}").stdout.split()
+        return dict(zip(ids, run(DOCKER, "inspect", "-f", "{{.State.StartedAt}}", *ids).stdout.split()))
+
+    def said(self, since):
+        """What the service has written into its log from there on."""
+        return (self.data / "magnum/standalone.log").read_bytes()[since:].decode(errors="replace")
+
+    def heard(self, words, since, seconds=60):
+        deadline = time.monotonic() + seconds
+        while words not in self.said(since):
+            self.assertLess(time.monotonic(), deadline, f"{words!r} is not in the log: {self.said(since)[-3000:]}")
+            time.sleep(0.5)
+
+    def engine_away(self):
+        """Docker Engine stops under a living cluster, for longer than it is waited for where something is being made, and
+        starts again."""
+        if not ENGINE_IS_OURS:
+            print("    SKIP: the stop and start of Docker Engine: the one that answers is not this run's own", flush=True)
+            return
+        before, since = self.containers(), (self.data / "magnum/standalone.log").stat().st_size
+        self.assertEqual(len(before), 3)
+        away = time.monotonic()
+        run(TOP / "scripts/engine", "stop")
+        self.addCleanup(run, TOP / "scripts/engine", "start")
+        self.heard("no Docker Engine answers", since)
+        self.assertIn("scripts/engine start", self.said(since), "the remedy is told")
+        refused = self.magnum("cluster", "template", "create", "meanwhile", "--coe", "swarm-mode", "--image", "any",
+                              "--external-network", "public", check=False)
+        self.assertEqual(refused.returncode, 1, refused)
+        self.assertIn("no Docker Engine answers", refused.stderr)
+        while time.monotonic() - away < ENGINE_PATIENCE + 15:
+            self.assertEqual(self.status("quickstart"), "CREATE_COMPLETE", "an engine that is away changes no cluster")
+            time.sleep(5)
+        for word in ["FAILED", "is taken away", "is made anew", "its server is gone"]:
+            self.assertNotIn(word, self.said(since))
+        self.step(f"Docker Engine away for {time.monotonic() - away:.0f} s: told, and no cluster is taken for failed")
+
+        back = time.monotonic()
+        run(TOP / "scripts/engine", "start")
+        self.until_ready("quickstart", 3)
+        after = self.containers()
+        self.assertEqual(set(after), set(before), "nodes were made anew instead of started")
+        self.assertTrue(all(after[container] > before[container] for container in before), "a node did not stop at all")
+        self.assertEqual(self.status("quickstart"), "CREATE_COMPLETE")
+        self.step(f"Docker Engine is back: the same 3 nodes are Ready after {time.monotonic() - back:.0f} s")
+        # The cluster is not only looked at: its manager works.
+        self.magnum("cluster", "resize", "quickstart", "1", "--wait")
+        self.assertEqual(self.nodes("quickstart"), ["Ready"] * 2)
+        self.step("resized afterwards: 2 Ready")
+
+    def until_ready(self, name, number, seconds=240):
+        deadline, last = time.monotonic() + seconds, None
+        while time.monotonic() < deadline:
+            try:
+                last = self.nodes(name)
+            except (AssertionError, subprocess.TimeoutExpired) as error:
+                last = error
+            if last == ["Ready"] * number:
+                return
+            time.sleep(1)
+        self.fail(f"{name} has not {number} nodes that are Ready after {seconds} s: {last}\n{self.why(name)}")
 
 
 if __name__ == "__main__":

@@ -139,6 +139,14 @@ fn refusal(field: &str, ident: &str, error: CloudError) -> ServiceError {
         | CloudErrorKind::Settings
         | CloudErrorKind::TooLarge
         | CloudErrorKind::Redirect => ServiceError::internal(error),
+        // It answers, and knows better than we why it cannot.
+        CloudErrorKind::Server(503) => {
+            let text = format!(
+                "The {} service cannot say now whether {field} can be used: {}",
+                error.service, error.message
+            );
+            ServiceError::unavailable(text, error)
+        }
         _ => {
             let text = format!(
                 "The {} service does not answer, so {field} cannot be checked. Try again later.",
@@ -179,5 +187,8 @@ mod tests {
             assert_eq!(refused.kind, expected, "{kind:?}");
             assert!(refused.public.contains("flavor_id"));
         }
+        let away =
+            CloudError { message: "no engine: start it".to_owned(), ..error(CloudErrorKind::Server(503)) };
+        assert!(refusal("image_id", "i", away).public.ends_with("image_id can be used: no engine: start it"));
     }
 }

@@ -3,6 +3,34 @@
 use magnum_types::{Clock, Entropy};
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
+/// A terminal whose cursor can be moved.
+#[derive(Clone, Copy)]
+pub struct Terminal {
+    size: fn() -> Option<TerminalSize>,
+}
+
+/// How much a terminal shows.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct TerminalSize {
+    /// Lines.
+    pub rows: usize,
+    /// Characters of a line.
+    pub columns: usize,
+}
+
+impl Terminal {
+    /// A terminal that is asked so for its size.
+    pub fn new(size: fn() -> Option<TerminalSize>) -> Self {
+        Self { size }
+    }
+
+    /// Its size now; the usual one of those that do not know theirs.
+    pub(crate) fn size(self) -> TerminalSize {
+        let known = (self.size)().filter(|size| size.rows > 0 && size.columns > 0);
+        known.unwrap_or(TerminalSize { rows: 24, columns: 80 })
+    }
+}
+
 /// The program's surroundings.
 #[derive(Clone)]
 pub struct Environment {
@@ -12,8 +40,8 @@ pub struct Environment {
     pub home: Option<PathBuf>,
     /// The directory that the program was started in.
     pub directory: PathBuf,
-    /// Both standard output and standard error are terminals.
-    pub is_terminal: bool,
+    /// The terminal that both standard output and standard error are.
+    pub terminal: Option<Terminal>,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Randomness.

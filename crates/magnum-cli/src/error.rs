@@ -152,7 +152,11 @@ fn advice(error: &CloudError) -> Option<String> {
         }
         CloudErrorKind::QuotaExceeded => "delete what is not needed, or ask an administrator for more",
         CloudErrorKind::Connect | CloudErrorKind::Timeout => {
-            "check the address (OS_AUTH_URL, clouds.yaml), the network, and OS_CACERT if the certificate is private"
+            "check the address (OS_AUTH_URL, clouds.yaml) and the network"
+        }
+        CloudErrorKind::Certificate => {
+            "name the file of the authority that signed it in OS_CACERT, --os-cacert or cacert of clouds.yaml, and check \
+             the address (OS_AUTH_URL) against the names in the certificate"
         }
         CloudErrorKind::NoEndpoint => {
             "check OS_REGION_NAME and OS_INTERFACE, or give the address in OS_CONTAINER_INFRA_ENDPOINT_OVERRIDE"

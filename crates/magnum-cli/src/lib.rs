@@ -20,6 +20,6 @@ mod reference;
 mod screen;
 mod watch;
 
-pub use environment::Environment;
+pub use environment::{Environment, Terminal, TerminalSize};
 pub use error::{CliError, Kind};
 pub use program::Program;

@@ -101,6 +101,9 @@ pub enum DbError {
     /// The database does not answer, or answers that it is busy; trying again may help.
     #[error("the database does not answer")]
     Unavailable(#[source] sqlx::Error),
+    /// The database has no room left on its disk; the transaction is rolled back.
+    #[error("the database's disk is full")]
+    Full(#[source] sqlx::Error),
     /// The database refused a statement.
     #[error("the database failed")]
     Failed(#[source] sqlx::Error),
@@ -112,18 +115,29 @@ const BUSY: &[u16] = &[1040, 1047, 1053, 1205, 1213, 1020, 2006, 2013];
 /// Of these, the ones whose transaction is certainly rolled back.
 const ROLLED_BACK: &[u16] = &[1205, 1213, 1020];
 
+/// MySQL's and MariaDB's numbers for: disk full, table full.
+const FULL: &[u16] = &[1021, 1114];
+
 fn mysql_number(error: &sqlx::Error) -> Option<u16> {
     let error = error.as_database_error()?.try_downcast_ref::<sqlx::mysql::MySqlDatabaseError>()?;
     Some(error.number())
 }
 
-/// SQLITE_BUSY (5) or SQLITE_LOCKED (6), whatever the extended code says in its upper bits.
+/// SQLite's code, without what the extended one says in its upper bits.
+fn sqlite_code(error: &sqlx::Error) -> Option<u32> {
+    let error = error.as_database_error()?;
+    error.try_downcast_ref::<sqlx::sqlite::SqliteError>()?;
+    error.code()?.parse::<u32>().ok().map(|code| code & 0xff)
+}
+
+/// SQLITE_BUSY or SQLITE_LOCKED.
 fn is_sqlite_busy(error: &sqlx::Error) -> bool {
-    error
-        .as_database_error()
-        .filter(|error| error.try_downcast_ref::<sqlx::sqlite::SqliteError>().is_some())
-        .and_then(|error| error.code()?.parse::<u32>().ok())
-        .is_some_and(|code| matches!(code & 0xff, 5 | 6))
+    matches!(sqlite_code(error), Some(5 | 6))
+}
+
+/// SQLITE_FULL, or its like of MariaDB.
+fn is_full(error: &sqlx::Error) -> bool {
+    sqlite_code(error) == Some(13) || mysql_number(error).is_some_and(|number| FULL.contains(&number))
 }
 
 impl From<sqlx::Error> for DbError {
@@ -138,7 +152,13 @@ impl From<sqlx::Error> for DbError {
         );
         let busy =
             mysql_number(&error).is_some_and(|number| BUSY.contains(&number)) || is_sqlite_busy(&error);
-        if unreachable || busy { DbError::Unavailable(error) } else { DbError::Failed(error) }
+        if unreachable || busy {
+            DbError::Unavailable(error)
+        } else if is_full(&error) {
+            DbError::Full(error)
+        } else {
+            DbError::Failed(error)
+        }
     }
 }
 
@@ -172,7 +192,7 @@ impl DbError {
 
     /// Trying again later may help.
     pub fn is_retryable(&self) -> bool {
-        matches!(self, DbError::Raced | DbError::Unavailable(_))
+        matches!(self, DbError::Raced | DbError::Unavailable(_) | DbError::Full(_))
     }
 }
 
@@ -213,7 +233,33 @@ impl From<DbError> for ServiceError {
                 ServiceError::new(ErrorKind::Unavailable, "The database does not answer; please try again.")
                     .caused_by(error)
             }
+            error @ DbError::Full(_) => ServiceError::new(
+                ErrorKind::Unavailable,
+                "Nothing was changed: the disk of the database is full. Make room on it, or ask an administrator to.",
+            )
+            .caused_by(error),
             error => ServiceError::internal(error),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_database_without_room_is_told_apart_with_the_remedy() {
+        let options = sqlx::sqlite::SqlitePoolOptions::new().max_connections(1);
+        let pool = options.connect("sqlite::memory:").await.unwrap();
+        for sql in ["CREATE TABLE t (x BLOB)", "PRAGMA max_page_count = 3"] {
+            sqlx::query(sql).execute(&pool).await.unwrap();
+        }
+        let inserted = sqlx::query("INSERT INTO t VALUES (zeroblob(100000))").execute(&pool).await;
+        let error = DbError::from(inserted.unwrap_err());
+        assert!(matches!(error, DbError::Full(_)), "{error:?}");
+        assert!(error.is_retryable(), "somebody may make room");
+        let told = ServiceError::from(error);
+        assert_eq!(told.kind, ErrorKind::Unavailable);
+        assert!(told.public.contains("Nothing was changed") && told.public.contains("Make room"), "{told}");
     }
 }

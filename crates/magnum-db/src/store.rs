@@ -112,7 +112,14 @@ impl Store {
                 Pool::Sqlite(if in_memory {
                     pool.max_connections(1).idle_timeout(None).max_lifetime(None).connect_lazy_with(*options)
                 } else {
-                    pool.max_connections(size).connect_lazy_with(*options)
+                    // SQLite ends a transaction by itself when its disk is full, and the driver goes on to believe in it:
+                    // such a connection would refuse every later one.
+                    pool.max_connections(size)
+                        .before_acquire(|connection, _| {
+                            let is_free = !connection.is_in_transaction();
+                            Box::pin(async move { Ok(is_free) })
+                        })
+                        .connect_lazy_with(*options)
                 })
             }
         };
@@ -126,6 +133,8 @@ impl Store {
         let mut tries: i64 = 0;
         loop {
             match self.ping().await {
+                // One without room answers, and a person is to make some.
+                Err(error @ DbError::Full(_)) => return Err(error),
                 Err(error) if error.is_retryable() && (max_retries < 0 || tries < max_retries) => {
                     tries += 1;
                     tracing::warn!(%error, tries, "the database does not answer yet");
@@ -247,3 +256,31 @@ const FAR_FUTURE: NaiveDateTime = match chrono::NaiveDate::from_ymd_opt(9999, 1,
     },
     None => NaiveDateTime::MAX,
 };
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pool::args;
+    use magnum_types::{SystemClock, SystemEntropy};
+
+    #[tokio::test]
+    async fn a_database_that_was_full_is_written_again_when_there_is_room() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:///{}", folder.path().join("magnum.sqlite").display());
+        let (clock, entropy) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
+        let store = Store::connect(DatabaseSettings::new(url), clock, entropy).await.unwrap();
+        let Pool::Sqlite(pool) = store.pool() else { panic!("it is not SQLite") };
+        // The bound is one of this connection alone.
+        for sql in ["CREATE TABLE t (x BLOB)", "PRAGMA max_page_count = 4"] {
+            sqlx::query(sql).execute(pool).await.unwrap();
+        }
+        let insert = "INSERT INTO t VALUES (zeroblob(100000))";
+        let mut tx = store.pool().begin().await.unwrap();
+        let refused = tx.execute(insert, args![]).await.unwrap_err();
+        assert!(matches!(refused, DbError::Full(_)), "{refused:?}");
+        drop(tx);
+        let mut tx = store.pool().begin().await.unwrap();
+        tx.execute(insert, args![]).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+}

@@ -27,6 +27,8 @@ pub enum CloudErrorKind {
     Timeout,
     /// No connection could be made or it broke before the answer.
     Connect,
+    /// The server's certificate is not trusted: its authority is not known, its name is another, or its time is over.
+    Certificate,
     /// The answer is longer than the limit.
     TooLarge,
     /// The answer is not what the API promises.
@@ -98,6 +100,7 @@ impl CloudError {
             self.kind,
             CloudErrorKind::Timeout
                 | CloudErrorKind::Connect
+                | CloudErrorKind::Certificate
                 | CloudErrorKind::RateLimited
                 | CloudErrorKind::Server(500 | 502 | 503 | 504)
         )

@@ -227,14 +227,35 @@ fn broken(call: &Call, source: reqwest::Error, repeatable: bool) -> Refusal {
     let source = source.without_url();
     let (kind, text) = match () {
         () if source.is_timeout() && !source.is_connect() => (CloudErrorKind::Timeout, "no answer in time"),
+        () if is_of_certificate(&source) => {
+            (CloudErrorKind::Certificate, "the server's certificate is not trusted")
+        }
         () if source.is_connect() => (CloudErrorKind::Connect, "no connection"),
         () if source.is_builder() => (CloudErrorKind::Settings, "the request cannot be built"),
         () => (CloudErrorKind::Connect, "the connection broke before the answer was complete"),
     };
-    let may_repeat = source.is_connect() || (repeatable && !source.is_builder());
+    // The same certificate would be shown a moment later.
+    let may_repeat =
+        kind != CloudErrorKind::Certificate && (source.is_connect() || (repeatable && !source.is_builder()));
     let mut error = failure(call, kind, text);
     error.source = Some(Arc::new(source));
     Refusal::new(error, may_repeat)
+}
+
+/// Whether the handshake ended since the certificate was not accepted.
+fn is_of_certificate(error: &reqwest::Error) -> bool {
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        if matches!(error.downcast_ref(), Some(rustls::Error::InvalidCertificate(_))) {
+            return true;
+        }
+        // The system's errors hand on what lies beneath the error in them, and not that error itself.
+        cause = match error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref) {
+            Some(inner) => Some(inner),
+            None => error.source(),
+        };
+    }
+    false
 }
 
 fn refused(call: &Call, status: StatusCode, headers: &HeaderMap, body: &[u8], repeatable: bool) -> Refusal {

@@ -1,7 +1,7 @@
 //! The `magnum` command's frame: reads the process, runs the command line, and ends with its exit code.
 
 use anyhow::{Context, Result};
-use magnum_cli::{CliError, Environment, Kind, Program};
+use magnum_cli::{CliError, Environment, Kind, Program, Terminal, TerminalSize};
 use magnum_types::{SystemClock, SystemEntropy};
 use std::{
     ffi::OsString,
@@ -70,8 +70,20 @@ fn environment() -> Result<Environment> {
             .collect(),
         home: std::env::home_dir(),
         directory: std::env::current_dir().context("the present folder is gone: change to another one")?,
-        is_terminal: std::io::stdout().is_terminal() && std::io::stderr().is_terminal(),
+        terminal: terminal(),
         clock: Arc::new(SystemClock),
         entropy: Arc::new(SystemEntropy),
     })
+}
+
+/// The terminal, unless it is none or calls itself one whose cursor cannot be moved, as those of editors do.
+fn terminal() -> Option<Terminal> {
+    let is_there = std::io::stdout().is_terminal() && std::io::stderr().is_terminal();
+    let is_dumb = std::env::var_os("TERM").is_none_or(|name| name.is_empty() || name == "dumb");
+    (is_there && !is_dumb).then(|| Terminal::new(terminal_size))
+}
+
+fn terminal_size() -> Option<TerminalSize> {
+    let size = rustix::termios::tcgetwinsize(std::io::stderr()).ok()?;
+    Some(TerminalSize { rows: size.ws_row.into(), columns: size.ws_col.into() })
 }

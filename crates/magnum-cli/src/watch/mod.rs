@@ -3,6 +3,7 @@
 //! What is waited for is the operation that the request caused: the service keeps the request's id with it. A service
 //! without operations (upstream's) is watched by the cluster's status.
 
+mod block;
 mod look;
 mod view;
 
@@ -104,7 +105,7 @@ pub async fn watch(
     if !accepted.is_empty() {
         cli.screen.note(accepted);
     }
-    let mut view = View::new(cli.environment.is_terminal);
+    let mut view = View::new(cli.environment.terminal);
     let ended = wait(cli, api, &options.limits, wanted, &mut view).await;
     view.end(&mut cli.screen);
     ended?;

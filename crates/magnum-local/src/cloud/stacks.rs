@@ -36,7 +36,12 @@ fn broken(name: &str, why: impl std::fmt::Display) -> io::Error {
 
 /// The disk does not take what was to be remembered, so it did not happen.
 fn unwritten(error: &io::Error) -> Refusal {
-    Refusal::new(500, format!("The local cloud's state cannot be written: {error}"))
+    let full = matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded);
+    let cure = if full { ". Make room on the disk of the installation's folder" } else { "" };
+    Refusal::new(
+        if full { 503 } else { 500 },
+        format!("The local cloud's state cannot be written: {error}{cure}"),
+    )
 }
 
 impl Stacks {

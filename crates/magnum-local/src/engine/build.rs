@@ -11,6 +11,7 @@ use super::{
     labels,
     program::run,
     recipe::{self, BASE, FILES, REPOSITORY, SUITE},
+    room,
 };
 use crate::machines::{MachinesError, NodeImage};
 use bollard::{
@@ -29,6 +30,9 @@ use tokio_util::io::ReaderStream;
 
 /// Told each line of what is being done.
 pub type Progress<'a> = dyn Fn(&str) + Send + Sync + 'a;
+
+/// Bytes that a root made of packages takes in the scratch directory, with the packages.
+const SCRATCH: u64 = 700 << 20;
 
 /// In front of the names of a build's directories.
 const PREFIX: &str = "node-image-";
@@ -88,6 +92,12 @@ impl Engine {
         digest: &str,
         progress: &Progress<'_>,
     ) -> Result<(), MachinesError> {
+        room(
+            &settings.scratch,
+            SCRATCH,
+            "the scratch directory of the node image",
+            "or give --data another folder",
+        )?;
         let place = tempfile::Builder::new().prefix(PREFIX).tempdir_in(&settings.scratch).map_err(failed)?;
         for (name, content) in FILES {
             tokio::fs::write(place.path().join(name), content).await.map_err(failed)?;

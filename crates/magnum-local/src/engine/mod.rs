@@ -103,7 +103,12 @@ impl Engine {
             ));
         }
         if let Some(root) = &info.docker_root_dir {
-            room(Path::new(root))?;
+            room(
+                Path::new(root),
+                ROOM,
+                "the disk of the Docker Engine",
+                "for example with: docker system prune",
+            )?;
         }
         let facts = Facts {
             cpus: info.ncpu.and_then(|cpus| u32::try_from(cpus).ok()).unwrap_or(0),
@@ -122,6 +127,21 @@ impl Engine {
         })
     }
 
+    /// What a call says; of one that failed since no engine is there any more, that, with the remedy. The client library
+    /// has many words for it and none that names a remedy, so the place itself is looked at.
+    async fn told<T>(
+        &self,
+        call: impl Future<Output = Result<T, MachinesError>>,
+    ) -> Result<T, MachinesError> {
+        match call.await {
+            Err(error @ MachinesError::Refused { again: true, .. }) => {
+                self.place.reach().await?;
+                Err(error)
+            }
+            said => said,
+        }
+    }
+
     /// Where the engine is, as `DOCKER_HOST` has it.
     #[must_use]
     pub fn place(&self) -> String {
@@ -130,16 +150,16 @@ impl Engine {
 }
 
 /// Refuses when there is little room where `root` lies. What cannot be looked at (another user's, or not of this
-/// machine) is believed to have some: the engine itself says when it has none.
-fn room(root: &Path) -> Result<(), MachinesError> {
+/// machine) is believed to have some: whoever writes there says when it has none.
+fn room(root: &Path, needed: u64, what: &str, remedy: &str) -> Result<(), MachinesError> {
     let seen = root.ancestors().find_map(|path| rustix::fs::statvfs(path).ok());
     match seen.map(|disk| disk.f_bavail.saturating_mul(disk.f_frsize)) {
-        Some(free) if free < ROOM => Err(cannot(
-            format!("using the disk of the Docker Engine at {}", root.display()),
+        Some(free) if free < needed => Err(cannot(
+            format!("using {what} at {}", root.display()),
             format!(
-                "only {} MiB are free there, and {} are needed: make room, for example with: docker system prune",
+                "only {} MiB are free there, and {} are needed: make room, {remedy}",
                 free >> 20,
-                ROOM >> 20
+                needed >> 20
             ),
         )),
         _ => Ok(()),
@@ -154,31 +174,31 @@ fn cannot(doing: impl Into<String>, reason: impl Into<String>) -> MachinesError 
 #[async_trait]
 impl Machines for Engine {
     async fn images(&self) -> Result<Vec<NodeImage>, MachinesError> {
-        self.node_images().await
+        self.told(self.node_images()).await
     }
 
     async fn network_ensure(&self, network: &NetworkSpec) -> Result<Network, MachinesError> {
-        self.make_network(network).await
+        self.told(self.make_network(network)).await
     }
 
     async fn network_remove(&self, stack: Uuid) -> Result<(), MachinesError> {
-        self.remove_networks(stack).await
+        self.told(self.remove_networks(stack)).await
     }
 
     async fn networks(&self) -> Result<Vec<Network>, MachinesError> {
-        self.list_networks().await
+        self.told(self.list_networks()).await
     }
 
     async fn node_ensure(&self, node: &NodeSpec) -> Result<Node, MachinesError> {
-        self.make_node(node).await
+        self.told(self.make_node(node)).await
     }
 
     async fn node_remove(&self, server: Uuid) -> Result<(), MachinesError> {
-        self.remove_node(server).await
+        self.told(self.remove_node(server)).await
     }
 
     async fn nodes(&self) -> Result<BTreeMap<Uuid, Node>, MachinesError> {
-        self.list_nodes().await
+        self.told(self.list_nodes()).await
     }
 }
 
@@ -188,6 +208,17 @@ mod tests {
 
     #[test]
     fn a_disk_that_cannot_be_seen_is_believed() {
-        assert!(room(Path::new("/no/such/place/at/all")).is_ok());
+        assert!(room(Path::new("/no/such/place/at/all"), 0, "the disk", "").is_ok());
+    }
+
+    #[test]
+    fn a_disk_without_room_is_named_with_the_remedy() {
+        // This file system never has any.
+        let error =
+            room(Path::new("/proc"), 700 << 20, "the disk", "or give another").unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "using the disk at /proc: only 0 MiB are free there, and 700 are needed: make room, or give another"
+        );
     }
 }

@@ -63,7 +63,8 @@ impl Place {
     fn absent(&self, error: &std::io::Error) -> MachinesError {
         let remedy = match (error.kind(), self) {
             (ErrorKind::NotFound, Self::Unix(_)) => {
-                "Install Docker Engine (Debian: apt install docker.io) and start it, or name its socket in DOCKER_HOST."
+                "Start it (systemctl start docker; where no systemd runs: scripts/engine start), install it first where \
+                 there is none (Debian: apt install docker.io), or name its socket in DOCKER_HOST."
             }
             (ErrorKind::PermissionDenied, _) => {
                 "Add your user to the group docker (usermod -aG docker NAME, then log in anew), or become root."

@@ -31,8 +31,10 @@ pub(super) async fn run(mut command: Command, progress: &Progress<'_>) -> Result
     if status.success() {
         return Ok(());
     }
-    let last: Vec<String> = last.into_iter().collect();
-    Err(cannot("making the node image", format!("{status}: {}", last.join("; "))))
+    let last = last.into_iter().collect::<Vec<_>>().join("; ");
+    let full = last.contains("No space left on device");
+    let cure = if full { ": make room on the disk of the scratch directory" } else { "" };
+    Err(cannot("making the node image", format!("{status}: {last}{cure}")))
 }
 
 /// A group of processes, killed when this is dropped before they have ended.
@@ -68,7 +70,9 @@ mod tests {
         let error =
             run(shell("for i in 1 2 3 4 5 6; do echo line $i; done; exit 3"), &hear).await.unwrap_err();
         let error = error.to_string();
-        assert!(error.contains("exit status: 3: line 3; line 4; line 5; line 6"), "{error}");
+        assert!(error.ends_with("exit status: 3: line 3; line 4; line 5; line 6"), "{error}");
+        let full = run(shell("echo 'tar: x: No space left on device'; exit 2"), &hear).await.unwrap_err();
+        assert!(full.to_string().ends_with("make room on the disk of the scratch directory"), "{full}");
     }
 
     #[tokio::test]

@@ -4,6 +4,7 @@ use crate::{
     machine::{Doing, busy, full},
     rig::{Rig, create, living, stack_of},
 };
+use magnum_local::machines::NodeState;
 use magnum_openstack::heat::StackRef;
 
 /// The deepest cause, as the conductor looks for it: the name of the member's server, and the words.
@@ -98,6 +99,29 @@ async fn an_engine_that_is_away_for_a_moment_is_waited_for_and_one_that_stays_aw
     assert!(reason.contains("no Docker Engine answers") && reason.contains("Start it."), "{reason}");
     let unknown = rig.heat().stack_get(&stack, true).await.unwrap_err();
     assert!(unknown.is_retryable(), "addresses that are not known are not told as missing: {unknown}");
+}
+
+#[tokio::test]
+async fn an_engine_that_stops_under_a_living_stack_changes_nothing_and_its_nodes_are_started_again() {
+    let rig = Rig::new().await;
+    let stack = living(&rig, 1, 2).await;
+    let (made, gateways) = (rig.machine.inner().made.clone(), rig.gateways().borrow().clone());
+    assert!(made.len() == 3 && gateways.len() == 1);
+    {
+        let mut inner = rig.machine.inner();
+        inner.absent = true;
+        inner.nodes.values_mut().for_each(|held| held.state = NodeState::Stopped);
+    }
+    rig.pass(600).await;
+    assert_eq!(rig.ended(&stack).await.0, "CREATE_COMPLETE");
+    assert_eq!(*rig.gateways().borrow(), gateways, "nodes find their door when they are back");
+    let nova = rig.cloud().nova(&rig.session("demo"));
+    let told = nova.server_get(&made[0].0.to_string()).await.unwrap_err();
+    assert!(told.is_retryable() && told.message.contains("Start it."), "{told}");
+    rig.machine.inner().absent = false;
+    rig.until("a node is not started again", async || rig.machine.inner().restarted.len() == 3).await;
+    assert_eq!(rig.machine.inner().made, made, "none is made anew");
+    assert_eq!(rig.ended(&stack).await.0, "CREATE_COMPLETE");
 }
 
 #[tokio::test]

@@ -37,8 +37,11 @@ pub async fn make(arguments: Image) -> Result<()> {
             };
             std::fs::create_dir_all(&settings.scratch).context("a folder for building the image")?;
             let built = engine.image_build(&settings, &progress).await;
-            std::fs::remove_dir_all(&settings.scratch).context("the folder in which the image was built")?;
-            built?
+            let removed = std::fs::remove_dir_all(&settings.scratch);
+            // The first of two troubles is the one to tell.
+            let built = built?;
+            removed.context("the folder in which the image was built")?;
+            built
         }
     };
     print(&format!("{} {} {} MB", image.name, image.digest, image.size / 1_000_000))

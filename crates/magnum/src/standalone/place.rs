@@ -8,6 +8,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
+/// Bytes below which a disk is called full.
+const FULL: u64 = 64 << 10;
+
 /// The folder of one installation.
 #[derive(Clone, Debug)]
 pub struct Place {
@@ -44,6 +47,37 @@ impl Place {
     /// A path in it.
     pub fn path(&self, name: &str) -> PathBuf {
         self.root.join(name)
+    }
+
+    /// Whether no installation was begun here: there is no folder, or nothing in it.
+    ///
+    /// # Errors
+    /// When the folder cannot be read.
+    pub fn is_fresh(&self) -> Result<bool> {
+        match fs::read_dir(&self.root) {
+            Ok(mut found) => Ok(found.next().is_none()),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(true),
+            Err(error) => Err(error).with_context(|| format!("the folder {}", self.root.display())),
+        }
+    }
+
+    /// What an error says, with the remedy where the folder's disk is full. That disk is looked at too: the database's own
+    /// words for it are many.
+    pub fn remedied(&self, error: anyhow::Error) -> anyhow::Error {
+        let said = error.chain().any(|cause| {
+            let kind = cause.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
+            matches!(kind, Some(ErrorKind::StorageFull | ErrorKind::QuotaExceeded))
+                || cause.to_string().contains("disk is full")
+        });
+        let disk = self.root.ancestors().find_map(|path| rustix::fs::statvfs(path).ok());
+        let is_full = disk.is_some_and(|disk| disk.f_bavail.saturating_mul(disk.f_frsize) < FULL);
+        if !said && !is_full {
+            return error;
+        }
+        error.context(format!(
+            "the disk of {} is full: make room on it, or give --data a folder on another one",
+            self.root.display()
+        ))
     }
 
     /// Makes the folder, mode 700.
@@ -111,16 +145,15 @@ impl Place {
         written().with_context(|| path.display().to_string())
     }
 
-    /// Takes the folder away.
+    /// Takes the folder away; one on which a file system is mounted is emptied.
     ///
     /// # Errors
     /// When something in it cannot be removed.
     pub fn remove(&self) -> Result<()> {
         match fs::remove_dir_all(&self.root) {
-            Err(error) if error.kind() != ErrorKind::NotFound => {
-                Err(error).with_context(|| format!("the folder {}", self.root.display()))
-            }
-            _ => Ok(()),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+            Err(error) if error.kind() == ErrorKind::ResourceBusy && self.is_fresh()? => Ok(()),
+            other => other.with_context(|| format!("the folder {}", self.root.display())),
         }
     }
 }
@@ -164,6 +197,30 @@ mod tests {
         place.remove().unwrap();
         place.remove().unwrap();
         assert!(!place.root().exists());
+    }
+
+    #[test]
+    fn a_folder_is_fresh_until_something_is_in_it() {
+        let (_directory, place) = place();
+        assert!(place.is_fresh().unwrap());
+        place.prepare().unwrap();
+        assert!(place.is_fresh().unwrap());
+        place.write("key", "one").unwrap();
+        assert!(!place.is_fresh().unwrap());
+    }
+
+    #[test]
+    fn a_full_disk_is_told_with_the_remedy_and_nothing_else_is() {
+        let (_directory, place) = place();
+        let told = |error: anyhow::Error| format!("{:#}", place.remedied(error));
+        let full = std::io::Error::from(ErrorKind::StorageFull);
+        let full = told(anyhow::Error::new(full).context("ca.pem"));
+        assert!(
+            full.contains("is full: make room on it, or give --data") && full.contains(": ca.pem: "),
+            "{full}"
+        );
+        assert!(told(anyhow::anyhow!("the database's disk is full")).contains("--data"));
+        assert_eq!(told(anyhow::anyhow!("the port is taken")), "the port is taken");
     }
 
     #[test]

@@ -1,11 +1,11 @@
 //! The running process: identity, the local cloud, the API and the conductor, behind one port.
 
 use super::{
-    NODE_NAME, SEALING_KEY, arguments::Serve, certificates, configuration, doors, engine, identity,
-    place::Place, variable, welcome,
+    INSTALLATION, NODE_NAME, SEALING_KEY, arguments::Serve, certificates, configuration, doors, engine,
+    identity, place::Place, variable, welcome,
 };
 use crate::{api, arguments::print, conductor, drivers, foundation::Foundation, logging, process};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use magnum_api::{ApiSettings, AppState, server};
 use magnum_drivers::Registry;
 use magnum_local::{
@@ -26,24 +26,41 @@ const PROGRAM: &str = "magnum-standalone";
 /// Whatever hinders the start, with the remedy; afterwards, the first part that ends by itself.
 pub async fn serve(arguments: Serve) -> Result<()> {
     let stop = process::stop_signal()?;
+    let place = Place::find(arguments.at.data.clone(), variable)?;
+    let fresh = place.is_fresh()?;
+    let _claim = place.claim().map_err(|error| place.remedied(error))?;
+    match prepare(&arguments, &place, &stop).await {
+        Ok(ready) => ready.run(stop).await.map_err(|error| place.remedied(error)),
+        Err(error) => {
+            let error = place.remedied(error);
+            // Who cannot start leaves nothing half-made.
+            match if fresh { forget(&arguments, &place) } else { Ok(()) } {
+                Ok(()) => Err(error),
+                Err(left) => Err(anyhow!("{error:#}; what was begun is left there: {left:#}")),
+            }
+        }
+    }
+}
+
+/// Takes away what a first start began.
+fn forget(arguments: &Serve, place: &Place) -> Result<()> {
+    if place.read(INSTALLATION)?.is_some() {
+        welcome::forget(&arguments.at, place)?;
+    }
+    place.remove()
+}
+
+/// Everything that is needed, in the order in which it needs each other; nothing works yet.
+async fn prepare(arguments: &Serve, place: &Place, stop: &CancellationToken) -> Result<Ready> {
     let (clock, entropy): (Arc<dyn Clock>, Arc<dyn Entropy>) =
         (Arc::new(SystemClock), Arc::new(SystemEntropy));
-    let place = Place::find(arguments.at.data.clone(), variable)?;
-    let fresh = !place.root().exists();
-    let _claim = place.claim()?;
-    let ground = ground(&arguments, &place, &*entropy).await;
-    if fresh && ground.is_err() {
-        // Who cannot start leaves nothing half-made.
-        place.remove()?;
-    }
-    let (engine, listener) = ground?;
-    certificates::ensure(&place, arguments.listen, clock.now())
-        .context("this installation's certificates")?;
-    sealing_key(&place, &*entropy)?;
+    let (engine, listener) = ground(arguments, place, &*entropy).await?;
+    certificates::ensure(place, arguments.listen, clock.now()).context("this installation's certificates")?;
+    sealing_key(place, &*entropy)?;
     let base_url = base_url(arguments.listen, arguments.port);
-    let people = identity::open(&place, &base_url, clock.clone(), entropy.clone()).await?;
+    let people = identity::open(place, &base_url, clock.clone(), entropy.clone()).await?;
     let (config, warnings) = configuration::load(
-        &place,
+        place,
         &configuration::Values {
             listen: arguments.listen,
             port: arguments.port,
@@ -55,10 +72,10 @@ pub async fn serve(arguments: Serve) -> Result<()> {
     logging::start(&config, PROGRAM, &warnings)?;
     identity::reload_signal(people.identity.clone())?;
 
-    let mut foundation = Foundation::lay(config, PROGRAM, &stop).await?;
+    let mut foundation = Foundation::lay(config, PROGRAM, stop).await?;
     foundation.registry = Registry::local(&drivers::registry(&foundation.config)?);
     foundation.store.upgrade(None).await.context("the database's tables")?;
-    let state = api::state(&foundation, &[place.root().to_owned()], &stop).await?;
+    let state = api::state(&foundation, &[place.root().to_owned()], stop).await?;
     let cloud = LocalCloud::open(
         LocalSettings {
             directory: place.path("cloud"),
@@ -75,14 +92,14 @@ pub async fn serve(arguments: Serve) -> Result<()> {
     .context("the local cloud")?;
     sweep(&engine, &cloud).await;
     let (path, names) =
-        welcome::entries(&arguments.at, &place, &people.identity, &format!("{base_url}/identity/v3")).await?;
-    print(&format!(
+        welcome::entries(&arguments.at, place, &people.identity, &format!("{base_url}/identity/v3")).await?;
+    let welcome = format!(
         "serving {base_url}; {} has the clouds {}: export OS_CLOUD={}",
         path.display(),
         names.join(" and "),
         names.first().map(String::as_str).unwrap_or_default()
-    ))?;
-    run(foundation, state, cloud, people.identity, listener, stop).await
+    );
+    Ok(Ready { welcome, foundation, state, cloud, identity: people.identity, listener })
 }
 
 /// Takes away what a process that was killed, or a person, left behind of stacks that are no more. What cannot be removed
@@ -113,50 +130,60 @@ async fn ground(
     Ok((Arc::new(engine), listener))
 }
 
-/// Runs all parts until `stop`, or until one of them ends, which stops the others.
-async fn run(
+/// What has started and works when it is [run](Ready::run).
+struct Ready {
+    /// What its user is told.
+    welcome: String,
     foundation: Foundation,
     state: AppState,
     cloud: LocalCloud,
     identity: magnum_identity::Identity,
     listener: std::net::TcpListener,
-    stop: CancellationToken,
-) -> Result<()> {
-    let settings: Arc<ApiSettings> = state.settings.clone();
-    let nodes = cloud.node_router().fallback_service(magnum_api::node_app(state.clone()));
-    let everything =
-        cloud.router().nest_service("/identity", identity.router()).fallback_service(magnum_api::app(state));
-    let mut parts: JoinSet<Result<()>> = JoinSet::new();
-    let doors = doors::keep(cloud.gateways(), stop.clone(), {
-        let settings = settings.clone();
-        move |address: IpAddr, stop| doors::serve(address, nodes.clone(), settings.clone(), stop)
-    });
-    parts.spawn(async {
-        doors.await;
-        Ok(())
-    });
-    parts.spawn({
-        let stop = stop.clone();
-        async move {
-            cloud.run(stop).await;
+}
+
+impl Ready {
+    /// Runs all parts until `stop`, or until one of them ends, which stops the others.
+    async fn run(self, stop: CancellationToken) -> Result<()> {
+        let Self { welcome, foundation, state, cloud, identity, listener } = self;
+        print(&welcome)?;
+        let settings: Arc<ApiSettings> = state.settings.clone();
+        let nodes = cloud.node_router().fallback_service(magnum_api::node_app(state.clone()));
+        let everything = cloud
+            .router()
+            .nest_service("/identity", identity.router())
+            .fallback_service(magnum_api::app(state));
+        let mut parts: JoinSet<Result<()>> = JoinSet::new();
+        let doors = doors::keep(cloud.gateways(), stop.clone(), {
+            let settings = settings.clone();
+            move |address: IpAddr, stop| doors::serve(address, nodes.clone(), settings.clone(), stop)
+        });
+        parts.spawn(async {
+            doors.await;
             Ok(())
+        });
+        parts.spawn({
+            let stop = stop.clone();
+            async move {
+                cloud.run(stop).await;
+                Ok(())
+            }
+        });
+        parts.spawn({
+            let stop = stop.clone();
+            async move { conductor::conduct(&foundation, stop).await }
+        });
+        let signals = server::Signals { stop: stop.clone(), ..server::Signals::default() };
+        parts.spawn(async move { Ok(server::serve_app(listener, everything, &settings, signals).await?) });
+        let mut first = Ok(());
+        while let Some(ended) = parts.join_next().await {
+            let ended = ended.context("a part of the process ended by a fault").and_then(|ended| ended);
+            if first.is_ok() {
+                first = ended;
+            }
+            stop.cancel();
         }
-    });
-    parts.spawn({
-        let stop = stop.clone();
-        async move { conductor::conduct(&foundation, stop).await }
-    });
-    let signals = server::Signals { stop: stop.clone(), ..server::Signals::default() };
-    parts.spawn(async move { Ok(server::serve_app(listener, everything, &settings, signals).await?) });
-    let mut first = Ok(());
-    while let Some(ended) = parts.join_next().await {
-        let ended = ended.context("a part of the process ended by a fault").and_then(|ended| ended);
-        if first.is_ok() {
-            first = ended;
-        }
-        stop.cancel();
+        first
     }
-    first
 }
 
 fn base_url(listen: IpAddr, port: u16) -> String {

@@ -25,11 +25,18 @@ pub async fn start(magnum: String) -> Arc<Heard> {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let heard = Arc::new(Heard { url, magnum, asked: Mutex::default() });
-    let app = Router::new()
-        .route("/v3/auth/tokens", get(validate).post(authenticate))
-        .with_state(Arc::clone(&heard));
+    let app = serving(Arc::clone(&heard));
     tokio::spawn(async move { axum::serve(listener, app).await });
     heard
+}
+
+/// The same, to be served otherwise.
+pub fn router(magnum: String) -> Router {
+    serving(Arc::new(Heard { magnum, ..Heard::default() }))
+}
+
+fn serving(heard: Arc<Heard>) -> Router {
+    Router::new().route("/v3/auth/tokens", get(validate).post(authenticate)).with_state(heard)
 }
 
 fn token(heard: &Heard, project: &str) -> Json<Value> {

@@ -18,5 +18,8 @@ mod every_operation;
 mod house;
 mod identity;
 mod legacy;
+mod live;
 mod output;
+mod private_ca;
+mod terminal;
 mod wait;

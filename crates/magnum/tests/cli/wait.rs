@@ -9,14 +9,14 @@ use serde_json::{Value, json};
 use std::{process::Command as Plain, time::Duration};
 use tokio::process::Child;
 
-const QUICK: &[&str] = &["--wait", "--wait-interval", "0.05"];
+pub const QUICK: &[&str] = &["--wait", "--wait-interval", "0.05"];
 
 /// The command, running.
 fn start(house: &House, arguments: &[&str]) -> Child {
     house.command(&[arguments, QUICK].concat()).spawn().unwrap()
 }
 
-async fn end(child: Child) -> Run {
+pub async fn end(child: Child) -> Run {
     Run::of(tokio::time::timeout(Duration::from_secs(60), child.wait_with_output()).await.unwrap().unwrap())
 }
 
@@ -33,12 +33,12 @@ async fn watched(house: &House) {
     panic!("nothing is watched");
 }
 
-async fn only_cluster(house: &House) -> ClusterId {
+pub async fn only_cluster(house: &House) -> ClusterId {
     let list = house.app.get("/v1/clusters").await.body;
     list["clusters"][0]["uuid"].as_str().unwrap().parse().unwrap()
 }
 
-async fn record(
+pub async fn record(
     house: &House,
     cluster: ClusterId,
     step: &str,
@@ -52,7 +52,12 @@ async fn record(
     fence
 }
 
-async fn complete(house: &House, cluster: ClusterId, fence: magnum_types::operation::Fence, status: Status) {
+pub async fn complete(
+    house: &House,
+    cluster: ClusterId,
+    fence: magnum_types::operation::Fence,
+    status: Status,
+) {
     let patch = ClusterPatch { status: Some(status), ..ClusterPatch::default() };
     let changes = vec![Change::Cluster(cluster, Box::new(patch)), Change::NodeGroups(cluster, status, None)];
     house.app.state.store.finish(fence, OperationState::Done, changes).await.unwrap();
