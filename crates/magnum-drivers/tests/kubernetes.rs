@@ -6,6 +6,8 @@
 mod effects;
 #[path = "kubernetes/fit.rs"]
 mod fit;
+#[path = "kubernetes/local.rs"]
+mod local;
 mod rows;
 #[path = "kubernetes/stacks.rs"]
 mod stacks;

@@ -104,7 +104,7 @@ impl World {
         }
     }
 
-    fn inputs<T>(&self, index: usize, ask: impl FnOnce(&PlanInputs<'_>) -> T) -> T {
+    pub fn inputs<T>(&self, index: usize, ask: impl FnOnce(&PlanInputs<'_>) -> T) -> T {
         let groups = [self.masters.clone(), self.workers.clone()];
         ask(&PlanInputs {
             cluster: &self.cluster,
