@@ -30,6 +30,11 @@ use std::collections::BTreeMap;
 const PROVIDES: &[Provides] =
     &[Provides { server_type: ServerType::Vm, os_distro: OS_DISTRO, coe: Coe::Kubernetes }];
 
+/// The disk is the machine's, and how full others have made it says nothing of this cluster: by a kubelet's own defaults, a
+/// tenth or a seventh of it, pods would be driven out and images deleted that cannot be fetched again.
+const KUBELET_OPTIONS: &str = "--eviction-hard=memory.available<100Mi,nodefs.available<1Gi,imagefs.available<1Gi \
+                               --image-gc-high-threshold=100 --image-gc-low-threshold=99";
+
 const SHAPE: Shape = {
     let [masters, minions] = GROUPS;
     Shape {
@@ -75,11 +80,12 @@ impl LocalKubernetesDriver {
         inputs: &PlanInputs<'_>,
         ask: impl FnOnce(&KubernetesDriver, &PlanInputs<'_>) -> T,
     ) -> T {
-        let cluster = Cluster {
-            docker_volume_size: None,
-            labels: labels::effective(&inputs.cluster.labels),
-            ..inputs.cluster.clone()
-        };
+        let mut labels = labels::effective(&inputs.cluster.labels);
+        // The tenant's own come last, and win.
+        let own = labels.0.get("kubelet_options").map(String::as_str).unwrap_or_default();
+        let options = format!("{KUBELET_OPTIONS} {own}").trim_end().to_owned();
+        labels.0.insert("kubelet_options".to_owned(), options);
+        let cluster = Cluster { docker_volume_size: None, labels, ..inputs.cluster.clone() };
         let without = |group: &NodeGroup| NodeGroup { docker_volume_size: None, ..group.clone() };
         let nodegroups: Vec<NodeGroup> = inputs.nodegroups.iter().map(without).collect();
         ask(

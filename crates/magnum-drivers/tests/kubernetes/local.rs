@@ -106,6 +106,9 @@ fn a_node_is_told_what_a_cloud_would_tell_it_that_has_no_volumes_and_no_credenti
         let asked = world(masters, 1);
         let mut bare = World::founded(masters, 1);
         bare.set("kube_tag", "v1.20.2");
+        let options = "--eviction-hard=memory.available<100Mi,nodefs.available<1Gi,imagefs.available<1Gi \
+                       --image-gc-high-threshold=100 --image-gc-low-threshold=99";
+        bare.set("kubelet_options", options);
         bare.template = ClusterTemplate { ..asked.template.clone() };
         for index in 0..asked.nodes.len() {
             let own = bare.inputs(index, |inputs| KubernetesDriver::default().plan(inputs)).unwrap().steps;
