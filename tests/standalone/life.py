@@ -26,14 +26,16 @@ ENGINE_PATIENCE = 60
 INSTALLATION = "org.openstack.magnum.installation"
 
 
-def run(*words, check=True, env=None, timeout=900):
-    done = subprocess.run([str(word) for word in words], capture_output=True, text=True, env=env, timeout=timeout)
+def run(*words, check=True, env=None, timeout=900, stdin=None):
+    done = subprocess.run([str(word) for word in words], capture_output=True, text=True, env=env, timeout=timeout, input=stdin)
     if check and done.returncode != 0:
         raise AssertionError(f"{' '.join(map(str, words))}: exit {done.returncode}\n{done.stdout}{done.stderr}")
     return done
 
 
-class Standalone(unittest.TestCase):
+class Life(unittest.TestCase):
+    """An installation of its own, and what is asked of it."""
+
     def setUp(self):
         self.home = pathlib.Path(tempfile.mkdtemp(prefix="magnum-standalone-"))
         self.data, self.config = self.home / "data", self.home / "config"
@@ -82,6 +84,13 @@ class Standalone(unittest.TestCase):
         run(TOP / "quickstart", "--start", env=self.env)
         self.assertNotEqual(pid, self.pid())
 
+    def made(self):
+        """Everything in the engine that carries an installation's label."""
+        listed = [("container", "ps", "-aq"), ("network", "network", "ls", "-q"), ("volume", "volume", "ls", "-q")]
+        return {kind: run(DOCKER, *words, "--filter", f"label={INSTALLATION}").stdout.split() for kind, *words in listed}
+
+
+class Standalone(Life):
     def nodes(self, name):
         """The cluster's members, as Docker tells a client that has the cluster's certificates."""
         place = self.home / f"certs-{name}"
@@ -91,11 +100,6 @@ class Standalone(unittest.TestCase):
         tls = ["--tlsverify", "--tlscacert", place / "ca.pem", "--tlscert", place / "cert.pem", "--tlskey", place / "key.pem"]
         listed = run(DOCKER, *tls, "-H", address, "node", "ls", "--format", "{{.Hostname}} {{.Status}}").stdout
         return [line.split()[1] for line in listed.splitlines()]
-
-    def made(self):
-        """Everything in the engine that carries an installation's label."""
-        listed = [("container", "ps", "-aq"), ("network", "network", "ls", "-q"), ("volume", "volume", "ls", "-q")]
-        return {kind: run(DOCKER, *words, "--filter", f"label={INSTALLATION}").stdout.split() for kind, *words in listed}
 
     def test_a_stranger_gets_a_cluster_and_is_rid_of_it_again(self):
         before = self.made()

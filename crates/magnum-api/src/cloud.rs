@@ -2,6 +2,7 @@
 //! Every answer that is not "yes" is turned into words that name the request's field.
 
 use crate::{extract::Call, state::AppState};
+use magnum_drivers::ImageView;
 use magnum_openstack::{CloudError, CloudErrorKind, Session, TokenError, ValidToken};
 use magnum_types::{ErrorKind, ServiceError};
 use secrecy::SecretString;
@@ -53,6 +54,19 @@ pub struct Image {
     pub os_distro: String,
     /// The driver it asks for, if any.
     pub driver: Option<String>,
+    /// As it was asked for.
+    name: String,
+    /// The engines whose programs it says to have, with commas between.
+    coes: Option<String>,
+    /// The release of Kubernetes that it says to have.
+    kube_tag: Option<String>,
+}
+
+impl Image {
+    /// As drivers are told of it.
+    pub fn view(&self) -> ImageView<'_> {
+        ImageView { name: &self.name, coes: self.coes.as_deref(), kube_tag: self.kube_tag.as_deref() }
+    }
 }
 
 impl Lookup<'_> {
@@ -64,15 +78,17 @@ impl Lookup<'_> {
             .image_find(ident)
             .await
             .map_err(|e| refusal("image_id", ident, e))?;
-        let driver =
-            image.properties.get("magnum_driver").and_then(|value| value.as_str()).map(str::to_owned);
+        let property =
+            |name: &str| image.properties.get(name).and_then(|value| value.as_str()).map(str::to_owned);
+        let (driver, coes, kube_tag) =
+            (property("magnum_driver"), property("magnum_coes"), property("magnum_kube_tag"));
         let os_distro = image.os_distro.filter(|distro| !distro.is_empty()).ok_or_else(|| {
             ServiceError::invalid(format!(
                 "Invalid value for image_id: image {ident} does not contain the os_distro field; set the property \
                  os_distro on the image"
             ))
         })?;
-        Ok(Image { os_distro, driver })
+        Ok(Image { os_distro, driver, name: ident.to_owned(), coes, kube_tag })
     }
 
     /// Checks a flavor, if one is named.

@@ -3,8 +3,8 @@
 use crate::{
     error::DriverError,
     inputs::{
-        ClusterSpecView, GroupInputs, GroupStackInputs, ImageInputs, PlanInputs, ReleaseInputs, ScaleInputs,
-        StackInputs, UpgradeInputs,
+        ClusterSpecView, GroupInputs, GroupStackInputs, ImageInputs, ImageView, PlanInputs, ReleaseInputs,
+        ScaleInputs, StackInputs, UpgradeInputs,
     },
     labels::{LabelSpec, Warning},
 };
@@ -166,6 +166,14 @@ pub trait Driver: Send + Sync {
     /// # Errors
     /// A refusal that names the field or label and the remedy.
     fn validate(&self, spec: &ClusterSpecView<'_>) -> Result<Vec<Warning>, DriverError>;
+
+    /// Checks the image of a template, a cluster or a node group, and puts in the labels that it decides and nobody gave.
+    ///
+    /// # Errors
+    /// A refusal that names the field or label and the remedy, when the image does not have what nodes need of it.
+    fn image(&self, _image: &ImageView<'_>, _labels: &mut Labels) -> Result<(), DriverError> {
+        Ok(())
+    }
 
     /// The stack of a new cluster.
     fn stack(&self, inputs: &StackInputs<'_>) -> Stack;

@@ -109,6 +109,17 @@ impl<'a> ClusterSpecView<'a> {
     }
 }
 
+/// What an image says of itself beside its distribution.
+#[derive(Clone, Copy, Debug)]
+pub struct ImageView<'a> {
+    /// As the request names it.
+    pub name: &'a str,
+    /// Property `magnum_coes`: the engines whose programs it has, with commas between.
+    pub coes: Option<&'a str>,
+    /// Property `magnum_kube_tag`: the release of Kubernetes whose programs it has.
+    pub kube_tag: Option<&'a str>,
+}
+
 /// What a stack is made from.
 #[derive(Clone, Copy, Debug)]
 #[allow(missing_docs, reason = "the types say it")]

@@ -25,7 +25,7 @@ pub use driver::{
 pub use error::DriverError;
 pub use inputs::{
     Authorities, CloudCredential, ClusterSpecView, DriverSettings, GroupInputs, GroupStackInputs,
-    ImageInputs, PlanInputs, ReleaseInputs, ScaleInputs, StackInputs, UpgradeInputs,
+    ImageInputs, ImageView, PlanInputs, ReleaseInputs, ScaleInputs, StackInputs, UpgradeInputs,
 };
 pub use labels::{LabelKind, LabelSpec, Warning};
 pub use registry::{Registry, RegistrySettings};

@@ -5,7 +5,7 @@ use crate::{
     driver::Driver,
     error::DriverError,
     kubernetes::{KubernetesDriver, KubernetesSettings},
-    local::LocalDriver,
+    local::{LocalDriver, LocalKubernetesDriver},
     swarm::SwarmDriver,
 };
 use magnum_types::{ClusterTemplate, Coe, ServerType};
@@ -44,7 +44,8 @@ impl Registry {
     /// The drivers for the local cloud of standalone mode that the settings leave. No other cloud can read their stacks, and
     /// it can read no others, so the two sets are never offered together.
     pub fn local(settings: &RegistrySettings) -> Self {
-        Self::of(vec![Arc::new(LocalDriver)], settings)
+        let kubernetes = LocalKubernetesDriver::new(&settings.kubernetes);
+        Self::of(vec![Arc::new(LocalDriver), Arc::new(kubernetes)], settings)
     }
 
     /// Those of the given drivers that the settings leave; with one combination in two drivers, the later one has it.
@@ -153,11 +154,13 @@ mod tests {
     }
 
     #[test]
-    fn the_local_driver_is_offered_by_the_local_registry_alone() {
+    fn the_local_drivers_are_offered_by_the_local_registry_alone() {
         let settings = RegistrySettings::default();
         let (local, others) = (Registry::local(&settings), Registry::new(&settings));
-        for coe in [Coe::Swarm, Coe::SwarmMode] {
-            assert_eq!(local.find(ServerType::Vm, "magnum-local", coe).unwrap().name(), "local");
+        for (coe, name) in
+            [(Coe::Swarm, "local"), (Coe::SwarmMode, "local"), (Coe::Kubernetes, "local_kubernetes")]
+        {
+            assert_eq!(local.find(ServerType::Vm, "magnum-local", coe).unwrap().name(), name);
             assert!(others.find(ServerType::Vm, "magnum-local", coe).is_err());
             assert!(local.find(ServerType::Vm, "debian", coe).is_err());
         }

@@ -8,6 +8,8 @@ mod credential;
 mod effects;
 #[path = "kubernetes/fit.rs"]
 mod fit;
+#[path = "kubernetes/local.rs"]
+mod local;
 mod rows;
 #[path = "kubernetes/stacks.rs"]
 mod stacks;

@@ -1,6 +1,10 @@
 //! docs/labels.md is made from the drivers' own tables.
 
-use magnum_drivers::{Driver as _, LabelSpec, kubernetes, swarm::SwarmDriver};
+use magnum_drivers::{
+    Driver as _, LabelSpec, kubernetes,
+    local::{LocalDriver, LocalKubernetesDriver},
+    swarm::SwarmDriver,
+};
 
 const HEAD: &str = "# Labels\n\n\
 Made from the drivers' tables by `cargo nextest run -p magnum-drivers --test labels`, which fails when this file is\n\
@@ -38,11 +42,29 @@ fn engine(name: &str, labels: &[LabelSpec]) -> String {
     text
 }
 
+const STANDALONE: &str = "\n\
+## Standalone mode\n\n\
+These labels, which have an effect in a cloud, have none where nodes are containers on one machine. The switches\n\
+`cloud_provider_enabled` and `keystone_auth_enabled` of Kubernetes are refused there.\n\n\
+| engine | label | reason |\n| --- | --- | --- |\n";
+
+/// What has an effect in a cloud and none on one machine.
+fn idle_here(engine: &str, cloud: &[LabelSpec], here: &[LabelSpec]) -> String {
+    let has_effect = |spec: &&LabelSpec| cloud.iter().any(|other| other.name == spec.name && !other.idle);
+    let idle = here.iter().filter(|spec| spec.idle).filter(has_effect);
+    idle.map(|spec| format!("| {engine} | `{}` | {} |\n", spec.name, spec.help)).collect()
+}
+
 #[test]
 fn the_tables_are_the_ones_in_docs() {
     let (kubernetes, swarm) =
         (engine("Kubernetes", kubernetes::labels()), engine("Swarm", SwarmDriver.labels()));
-    let text = format!("{HEAD}{kubernetes}{ADD_ONS}{swarm}");
+    let local = idle_here(
+        "Kubernetes",
+        magnum_drivers::kubernetes::labels(),
+        LocalKubernetesDriver::default().labels(),
+    ) + &idle_here("Swarm", SwarmDriver.labels(), LocalDriver.labels());
+    let text = format!("{HEAD}{kubernetes}{ADD_ONS}{swarm}{STANDALONE}{local}");
     let left = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("labels.md");
     std::fs::write(&left, &text).unwrap();
     let stored = include_str!("../../../docs/labels.md");

@@ -20,6 +20,8 @@ pub struct NodeImage {
     pub size: u64,
     /// COEs whose programs it has: `swarm`, `kubernetes`.
     pub coes: Vec<String>,
+    /// The release of Kubernetes whose programs it has, as `v1.36.0`.
+    pub kube_tag: Option<String>,
 }
 
 /// A network to be there.

@@ -65,7 +65,7 @@ const fn vm(os_distro: &'static str) -> Provides {
     Provides { server_type: ServerType::Vm, os_distro, coe: Coe::Kubernetes }
 }
 
-const GROUPS: &[MemberGroup] = &[
+pub(crate) const GROUPS: &[MemberGroup; 2] = &[
     MemberGroup { resource: "kube_masters", server: "kube-master", role: Role::Master, primary: false },
     MemberGroup { resource: "kube_minions", server: "kube-minion", role: Role::Worker, primary: false },
 ];

@@ -9,35 +9,116 @@
 //! - `values`: what is written in the place of each `__NAME__`: a `parameter`, a `text`, or `signal`: the `url` or `token` by
 //!   which the node says that it is ready.
 //! - `outputs`: `addresses` of a group's members, the `first_address` of one, or the `network`.
+//!
+//! What two engines have different in it is their [`Shape`].
 
 use crate::{driver::MemberGroup, user_data};
 use magnum_types::Role;
 use serde_json::{Map, Value, json};
 
-/// Where in a server's name its group is told.
-fn word(group: &MemberGroup) -> &'static str {
-    match group.resource {
-        "swarm_primary_master" => "primary-master",
-        "swarm_secondary_masters" => "secondary-master",
-        _ => "node",
+/// What an engine's stacks are made of.
+pub(super) struct Shape {
+    /// The groups of a cluster, in the order of the driver's [`MemberGroup`]s.
+    pub(super) groups: &'static [Group],
+    /// The group whose first member's address is the API's.
+    pub(super) first: &'static str,
+    /// In front of the names of the parameters `…_image` and `…_flavor` of workers; those of masters begin with `master`.
+    pub(super) worker: &'static str,
+    /// The parameter that holds the number of masters of all groups.
+    pub(super) masters: &'static str,
+    /// The parameter that holds the number of workers.
+    pub(super) workers: &'static str,
+}
+
+/// A group, with what only this document says of it.
+pub(super) struct Group {
+    pub(super) member: MemberGroup,
+    /// Where in a server's name its group is told.
+    pub(super) word: &'static str,
+    /// The parameter with the number of its members; none: one.
+    pub(super) count: Option<&'static str>,
+    /// The parameter with the indexes that go.
+    pub(super) remove: Option<&'static str>,
+}
+
+impl Shape {
+    fn prefix(&self, role: Role) -> &'static str {
+        if role == Role::Master { "master" } else { self.worker }
+    }
+
+    fn described(&self, group: &Group) -> Value {
+        let Group { member, word, count, remove } = group;
+        let prefix = self.prefix(member.role);
+        let mut described = json!({
+            "resource": member.resource, "server": member.server, "word": word,
+            "count": count.map_or_else(|| json!(1), |name| json!(name)),
+            "image": format!("{prefix}_image"), "flavor": format!("{prefix}_flavor"),
+        });
+        if let (Some(remove), Some(fields)) = (remove, described.as_object_mut()) {
+            fields.insert("remove".to_owned(), json!(remove));
+        }
+        described
+    }
+
+    /// A whole cluster's.
+    pub(super) fn cluster(&self) -> String {
+        let groups: Vec<&Group> = self.groups.iter().collect();
+        let mut outputs = Map::new();
+        outputs.insert("api_address".to_owned(), json!({ "first_address": self.first }));
+        outputs.extend(addresses(&groups));
+        outputs.insert("node_network".to_owned(), json!("network"));
+        self.text(json!("own"), &[self.masters], &groups, outputs)
+    }
+
+    /// That of a further group of workers in the network of a cluster.
+    pub(super) fn nodegroup(&self) -> String {
+        let workers: Vec<&Group> =
+            self.groups.iter().filter(|group| group.member.role == Role::Worker).collect();
+        let network = json!({ "parameter": "fixed_network" });
+        self.text(network, &["fixed_network"], &workers, addresses(&workers).into_iter().collect())
+    }
+
+    fn parameters(&self, more: &[&str], groups: &[&Group]) -> Value {
+        let mut all = Map::new();
+        for (name, hidden) in [
+            ("cluster_uuid", false),
+            ("magnum_url", false),
+            ("join_secret", true),
+            ("magnum_node_sha256", false),
+            ("openstack_ca", true),
+            ("verify_ca", false),
+        ] {
+            let given = if hidden { json!({ "hidden": true }) } else { json!({}) };
+            all.insert(name.to_owned(), given);
+        }
+        for group in groups {
+            let prefix = self.prefix(group.member.role);
+            all.insert(format!("{prefix}_image"), json!({}));
+            all.insert(format!("{prefix}_flavor"), json!({ "default": "" }));
+            all.extend(group.count.map(|name| (name.to_owned(), json!({}))));
+            all.extend(group.remove.map(|name| (name.to_owned(), json!({ "default": [] }))));
+        }
+        all.extend(more.iter().map(|name| ((*name).to_owned(), json!({}))));
+        Value::Object(all)
+    }
+
+    fn text(&self, network: Value, more: &[&str], groups: &[&Group], outputs: Map<String, Value>) -> String {
+        let described: Vec<Value> = groups.iter().map(|group| self.described(group)).collect();
+        let document = json!({
+            "magnum_local": 1, "parameters": self.parameters(more, groups), "network": network,
+            "groups": described, "files": user_data::plain_files(), "values": values(), "outputs": outputs,
+        });
+        format!("{document}\n")
     }
 }
 
-fn group_of(group: &MemberGroup) -> Value {
-    let kind = if group.role == Role::Master { "master" } else { "node" };
-    let count = match (group.primary, group.role) {
-        (true, _) => json!(1),
-        (false, Role::Master) => json!("number_of_secondary_masters"),
-        (false, Role::Worker) => json!("number_of_nodes"),
+/// The private addresses are the only ones: whoever asks for the public ones gets them as well.
+fn addresses(groups: &[&Group]) -> Vec<(String, Value)> {
+    let of = |group: &&Group| {
+        let resource = group.member.resource;
+        ["", "_private"].map(|suffix| (format!("{resource}{suffix}"), json!({ "addresses": resource })))
     };
-    let mut described = json!({
-        "resource": group.resource, "server": group.server, "word": word(group), "count": count,
-        "image": format!("{kind}_image"), "flavor": format!("{kind}_flavor"),
-    });
-    if let (Role::Worker, Some(fields)) = (group.role, described.as_object_mut()) {
-        fields.insert("remove".to_owned(), json!("nodes_to_remove"));
-    }
-    described
+    groups.iter().flat_map(of).collect()
 }
 
 /// What becomes of every placeholder in a node's files.
@@ -55,64 +136,4 @@ fn values() -> Value {
         "__VOLUME_ID__": { "text": "" },
         "__ETCD_VOLUME_ID__": { "text": "" },
     })
-}
-
-fn given(hidden: bool) -> Value {
-    if hidden { json!({ "hidden": true }) } else { json!({}) }
-}
-
-fn parameters(more: &[(&str, Value)]) -> Value {
-    let always = [
-        ("cluster_uuid", given(false)),
-        ("magnum_url", given(false)),
-        ("join_secret", given(true)),
-        ("magnum_node_sha256", given(false)),
-        ("openstack_ca", given(true)),
-        ("verify_ca", given(false)),
-        ("node_image", given(false)),
-        ("node_flavor", json!({ "default": "" })),
-        ("number_of_nodes", given(false)),
-        ("nodes_to_remove", json!({ "default": [] })),
-    ];
-    let all = always.iter().chain(more).map(|(name, value)| ((*name).to_owned(), value.clone()));
-    Value::Object(all.collect())
-}
-
-fn text(network: Value, parameters: Value, groups: &[MemberGroup], outputs: Value) -> String {
-    let groups: Vec<Value> = groups.iter().map(group_of).collect();
-    let document = json!({
-        "magnum_local": 1, "parameters": parameters, "network": network, "groups": groups,
-        "files": user_data::plain_files(), "values": values(), "outputs": outputs,
-    });
-    format!("{document}\n")
-}
-
-/// A whole cluster's.
-pub(super) fn cluster(groups: &[MemberGroup]) -> String {
-    let more = [
-        ("master_image", given(false)),
-        ("master_flavor", json!({ "default": "" })),
-        ("number_of_masters", given(false)),
-        ("number_of_secondary_masters", given(false)),
-    ];
-    let mut outputs = Map::new();
-    outputs.insert("api_address".to_owned(), json!({ "first_address": "swarm_primary_master" }));
-    for group in groups {
-        // The private addresses are the only ones: whoever asks for the public ones gets them as well.
-        for suffix in ["", "_private"] {
-            outputs.insert(format!("{}{suffix}", group.resource), json!({ "addresses": group.resource }));
-        }
-    }
-    outputs.insert("node_network".to_owned(), json!("network"));
-    text(json!("own"), parameters(&more), groups, Value::Object(outputs))
-}
-
-/// That of a further group of workers in the network of a cluster.
-pub(super) fn nodegroup(groups: &[MemberGroup]) -> String {
-    let workers: Vec<MemberGroup> =
-        groups.iter().filter(|group| group.role == Role::Worker).copied().collect();
-    let addresses = json!({ "addresses": "swarm_nodes" });
-    let outputs = json!({ "swarm_nodes": addresses, "swarm_nodes_private": addresses });
-    let network = json!({ "parameter": "fixed_network" });
-    text(network, parameters(&[("fixed_network", given(false))]), &workers, outputs)
 }

@@ -1,42 +1,14 @@
-//! The labels of a Swarm, of which a machine of its own needs few: the others are accepted, so that a template serves a
-//! real cloud and this one.
+//! The labels of local clusters: those of the engine's own driver, of which a machine makes many idle. They are accepted,
+//! so that a template serves a real cloud and this one.
 
-use crate::{
-    labels::{LabelKind, LabelSpec},
-    swarm::labels::{idle, label},
-};
+mod kubernetes;
+mod swarm;
 
+pub(super) use kubernetes::{LABELS as KUBERNETES, effective, refused};
+pub(super) use swarm::LABELS as SWARM;
+
+const DISK: &str = "a node keeps its data on the machine's disk";
+const ENGINES_CHOICE: &str = "the machine's engine chooses the addresses";
 const NO_BALANCER: &str = "there is no load balancer on one machine";
-
-pub(super) const LABELS: &[LabelSpec] = &[
-    label("registry_mirror", LabelKind::Url, "", "mirror of the public image registry"),
-    idle("availability_zone", LabelKind::Text, "", "one machine has no zones"),
-    idle("docker_volume_type", LabelKind::Text, "", "a node keeps its data on the machine's disk"),
-    idle("fixed_subnet_cidr", LabelKind::Cidr, "", "the machine's engine chooses the addresses"),
-    idle(
-        "open_ports",
-        LabelKind::Ports,
-        "",
-        "all ports of a node are open to its machine, and to nobody else",
-    ),
-    idle("master_lb_floating_ip_enabled", LabelKind::Boolean, "", NO_BALANCER),
-    idle("octavia_provider", LabelKind::Text, "", NO_BALANCER),
-    idle("octavia_lb_algorithm", LabelKind::Any, "", NO_BALANCER),
-    idle("rexray_preempt", LabelKind::Boolean, "false", "REX-Ray is no longer maintained"),
-    idle("swarm_strategy", LabelKind::Any, "spread", "Swarm mode always spreads; use placement constraints"),
-    idle("flannel_network_cidr", LabelKind::Cidr, "", "Swarm mode has its own overlay networks"),
-    idle("flannel_network_subnetlen", LabelKind::Any, "", "Swarm mode has its own overlay networks"),
-    idle("flannel_backend", LabelKind::Any, "", "Swarm mode has its own overlay networks"),
-];
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_label_of_a_swarm_is_known_here() {
-        for spec in crate::swarm::labels::LABELS {
-            assert!(LABELS.iter().any(|known| known.name == spec.name), "{}", spec.name);
-        }
-    }
-}
+const NO_ZONES: &str = "one machine has no zones";
+const OPEN: &str = "all ports of a node are open to its machine, and to nobody else";

@@ -45,7 +45,7 @@ const PROVIDES: &[Provides] = &[
     vm("fedora-atomic", Coe::SwarmMode),
 ];
 
-const GROUPS: &[MemberGroup] = &[
+pub(crate) const GROUPS: &[MemberGroup; 3] = &[
     MemberGroup {
         resource: "swarm_primary_master",
         server: "swarm-master",

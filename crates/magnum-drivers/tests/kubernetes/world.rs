@@ -116,7 +116,7 @@ impl World {
         }
     }
 
-    fn inputs<T>(&self, index: usize, ask: impl FnOnce(&PlanInputs<'_>) -> T) -> T {
+    pub fn inputs<T>(&self, index: usize, ask: impl FnOnce(&PlanInputs<'_>) -> T) -> T {
         let groups = [self.masters.clone(), self.workers.clone()];
         ask(&PlanInputs {
             cluster: &self.cluster,

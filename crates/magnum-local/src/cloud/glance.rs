@@ -32,13 +32,17 @@ pub(crate) fn find<'a>(images: &'a [NodeImage], wanted: &str) -> Option<&'a Node
 
 fn shown(name: &str, image: &NodeImage) -> Value {
     let path = format!("/v2/images/{}", image.id);
-    json!({
+    let mut shown = json!({
         "id": image.id, "name": name, "status": "active", "visibility": "public", "owner": null,
         "min_disk": 0, "min_ram": 0, "size": image.size, "container_format": "docker", "disk_format": "raw",
         "protected": true, "os_hidden": false, "tags": [], "os_distro": OS_DISTRO,
         "magnum_coes": image.coes.join(","), "docker_digest": image.digest,
         "self": path, "file": format!("{path}/file"), "schema": "/v2/schemas/image",
-    })
+    });
+    if let (Some(release), Some(fields)) = (&image.kube_tag, shown.as_object_mut()) {
+        fields.insert("magnum_kube_tag".to_owned(), json!(release));
+    }
+    shown
 }
 
 /// Whether a filter's value is the name: itself, or among those of `in:`, in quotes or not.
@@ -97,12 +101,16 @@ mod tests {
             digest: digest.to_owned(),
             size: 1,
             coes: vec!["swarm".to_owned()],
+            kube_tag: None,
         };
         let images = [image(2, "sha256:feedfeedfeedfeed"), image(1, "sha256:beefbeefbeefbeef")];
         assert_eq!(find(&images, "node").unwrap().id, Uuid::from_u128(2));
         assert_eq!(find(&images, "node-beefbeefbeef").unwrap().id, Uuid::from_u128(1));
         assert_eq!(find(&images, &Uuid::from_u128(1).to_string()).unwrap().id, Uuid::from_u128(1));
         assert!(find(&images, "none").is_none());
+        assert_eq!(shown("node", &images[0]).get("magnum_kube_tag"), None);
+        let full = NodeImage { kube_tag: Some("v1.36.0".to_owned()), ..images[0].clone() };
+        assert_eq!(shown("node", &full)["magnum_kube_tag"], "v1.36.0");
         assert!(is_asked("in:\"a,b\"", "a,b") && is_asked("in:a,b", "b") && !is_asked("a", "b"));
     }
 }

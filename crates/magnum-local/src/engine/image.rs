@@ -4,7 +4,7 @@ use super::{
     Engine, Progress, cannot,
     error::{refused, status},
     labels::{self, COES, Labels},
-    recipe,
+    recipe::{REPOSITORY, Recipe},
 };
 use crate::machines::{MachinesError, NodeImage};
 use bollard::{
@@ -84,14 +84,14 @@ impl Engine {
     }
 
     /// The image that was made by a recipe.
-    pub(super) async fn image_of(&self, digest: &str) -> Result<Option<NodeImage>, MachinesError> {
-        let reference = format!("{}:{}", recipe::REPOSITORY, recipe::tag(digest));
+    pub(super) async fn image_of(&self, recipe: &Recipe) -> Result<Option<NodeImage>, MachinesError> {
+        let reference = recipe.reference();
         match self.docker.inspect_image(&reference).await {
             Ok(found) => {
                 let labels =
                     found.config.as_ref().and_then(|config| config.labels.clone()).unwrap_or_default();
                 let made_by = labels::text(Some(&labels), labels::RECIPE);
-                Ok((made_by == digest).then(|| inspected(&found, &labels)))
+                Ok((made_by == recipe.digest).then(|| inspected(&found, &labels)))
             }
             Err(error) if status(&error) == Some(404) => Ok(None),
             Err(error) => Err(refused(format!("looking for the node image {reference}"), error)),
@@ -124,15 +124,17 @@ fn inspected(image: &ImageInspect, labels: &Labels) -> NodeImage {
 }
 
 fn view(digest: &str, tags: &[String], size: i64, labels: &Labels) -> NodeImage {
-    let own = format!("{}:", recipe::REPOSITORY);
+    let own = format!("{}:", REPOSITORY);
     let name = tags.first().map(|tag| tag.strip_prefix(&own).unwrap_or(tag).to_owned());
     let coes = labels::text(Some(labels), COES);
+    let kube_tag = Some(labels::text(Some(labels), labels::KUBE_TAG)).filter(|release| !release.is_empty());
     NodeImage {
         id: Uuid::new_v5(&IMAGES, digest.as_bytes()),
         name: name.unwrap_or_else(|| digest.to_owned()),
         digest: digest.to_owned(),
         size: u64::try_from(size).unwrap_or(0),
         coes: coes.split(',').map(str::trim).filter(|coe| !coe.is_empty()).map(str::to_owned).collect(),
+        kube_tag,
     }
 }
 
@@ -142,11 +144,15 @@ mod tests {
 
     #[test]
     fn images_have_the_names_that_users_call_them_by() {
-        let labels = labels::labels([(COES, "swarm, kubernetes".to_owned())]);
+        let labels = labels::labels([
+            (COES, "swarm, kubernetes".to_owned()),
+            (labels::KUBE_TAG, "v1.36.0".to_owned()),
+        ]);
         let tags = |tag: &str| vec![tag.to_owned()];
         let own = view("sha256:01", &tags("magnum-node:debian-12-ab"), 5, &labels);
         assert_eq!((own.name.as_str(), own.size), ("debian-12-ab", 5));
         assert_eq!(own.coes, ["swarm", "kubernetes"]);
+        assert_eq!(own.kube_tag.as_deref(), Some("v1.36.0"));
         assert_eq!(view("sha256:02", &tags("example.org/node:1"), 0, &labels).name, "example.org/node:1");
         let unnamed = view("sha256:01", &[], -1, &Labels::new());
         assert_eq!((unnamed.name.as_str(), unnamed.size, unnamed.coes.len()), ("sha256:01", 0, 0));

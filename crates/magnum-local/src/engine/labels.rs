@@ -20,6 +20,8 @@ pub(super) const ADDRESS: &str = "org.openstack.magnum.address";
 pub(super) const DRAFT: &str = "org.openstack.magnum.draft";
 /// Of a node image: its COEs, with commas between.
 pub(super) const COES: &str = "org.openstack.magnum.coes";
+/// Of a node image: the release of Kubernetes whose programs it has.
+pub(super) const KUBE_TAG: &str = "org.openstack.magnum.kube_tag";
 /// Of a node image: Glance's `os_distro`.
 pub(super) const OS_DISTRO: &str = "org.openstack.magnum.os_distro";
 /// Of a node image that was made here: its recipe's SHA-256.
@@ -29,7 +31,7 @@ pub(super) const RECIPE: &str = "org.openstack.magnum.recipe";
 pub(super) type Labels = HashMap<String, String>;
 
 /// Labels from pairs.
-pub(super) fn labels<const N: usize>(pairs: [(&str, String); N]) -> Labels {
+pub(super) fn labels<'a>(pairs: impl IntoIterator<Item = (&'a str, String)>) -> Labels {
     pairs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 

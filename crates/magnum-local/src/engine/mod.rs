@@ -17,11 +17,13 @@ mod network;
 mod node;
 mod place;
 mod program;
+mod programs;
 mod recipe;
 mod spec;
 mod sweep;
 
 pub use build::{ImageSettings, Progress};
+pub use programs::Programs;
 
 use crate::machines::{Machines, MachinesError, Network, NetworkSpec, Node, NodeImage, NodeSpec};
 use async_trait::async_trait;

@@ -86,6 +86,7 @@ impl Machine {
             digest: "sha256:00112233445566778899".into(),
             size: 123_456,
             coes: vec!["swarm".into()],
+            kube_tag: None,
         };
         let inner = Inner { images: vec![image], ..Inner::default() };
         Self { inner: Mutex::new(inner), point }

@@ -70,8 +70,13 @@ pub struct Image {
     #[command(flatten)]
     pub at: Where,
     /// A published node image to take instead of making one
-    #[arg(long, value_name = "IMAGE")]
+    #[arg(long, value_name = "IMAGE", conflicts_with = "kubernetes")]
     pub from: Option<String>,
+    /// Put Kubernetes in: the folder with kubelet, kube-apiserver and the other programs of one release, as unpacked from
+    /// the release's kubernetes-server archive; with etcd and etcdctl beside them where the release needs another line of
+    /// etcd than Debian's 3.4; container images as .tar in its folder `images`
+    #[arg(long, value_name = "FOLDER")]
+    pub kubernetes: Option<PathBuf>,
     /// Show what the programs say that make it
     #[arg(long)]
     pub verbose: bool,
@@ -101,5 +106,9 @@ mod tests {
         let clean = Arguments::try_parse_from(["magnum standalone", "clean", "--yes"]).unwrap();
         assert!(matches!(clean.action, Some(Action::Clean(Clean { yes: true, .. }))));
         assert!(Arguments::try_parse_from(["magnum standalone", "--port", "0"]).is_err());
+        let image = ["magnum standalone", "image", "--kubernetes", "k"];
+        let read = Arguments::try_parse_from(image).unwrap();
+        assert!(matches!(read.action, Some(Action::Image(Image { kubernetes: Some(_), .. }))));
+        assert!(Arguments::try_parse_from(image.into_iter().chain(["--from", "i"])).is_err());
     }
 }

@@ -64,6 +64,7 @@ fn text(place: &Place, values: &Values) -> String {
          [DEFAULT]\nhost = standalone\ntransport_url = memory://\ndebug = {debug}\n\
          [api]\nhost = {listen}\nport = {port}\nenabled_ssl = true\nssl_cert_file = {server}\nssl_key_file = {server_key}\n\
          node_url = https://{NODE_NAME}:{port}/v1\n\
+         [cluster_template]\nkubernetes_default_network_driver = bridge\n\
          [conductor]\nlease_seconds = 15\n\
          [database]\nconnection = sqlite:///{database}\n\
          [certificates]\ncert_manager_type = x509keypair\n\
@@ -104,6 +105,7 @@ mod tests {
         let _claim = place.claim().unwrap();
         let (config, warnings) = load(&place, &values()).unwrap();
         assert!(warnings.is_empty(), "{:?}", warnings.iter().map(ToString::to_string).collect::<Vec<_>>());
+        assert_eq!(config.cluster_template.kubernetes_default_network_driver, "bridge");
         let key = place.path(super::super::SEALING_KEY);
         assert_eq!(config.secrets.key_file.as_deref(), key.to_str());
         assert_eq!(config.api.node_url.as_deref(), Some("https://magnum.internal:9511/v1"));

@@ -3,9 +3,10 @@
 use super::{arguments::Image, engine, place::Place, variable};
 use crate::arguments::print;
 use anyhow::{Context, Result};
-use magnum_local::engine::ImageSettings;
+use magnum_drivers::kubernetes::versions;
+use magnum_local::engine::{ImageSettings, Programs};
 use magnum_types::SystemEntropy;
-use std::{collections::BTreeMap, io::Write as _};
+use std::{collections::BTreeMap, io::Write as _, path::Path};
 
 /// What is said to programs on the way to the network.
 const PROXIES: &[&str] = &["http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"];
@@ -30,8 +31,13 @@ pub async fn make(arguments: Image) -> Result<()> {
     let image = match &arguments.from {
         Some(published) => engine.image_use(published, &progress).await?,
         None => {
+            let kubernetes = match &arguments.kubernetes {
+                Some(folder) => Some(kubernetes(folder).await?),
+                None => None,
+            };
             let settings = ImageSettings {
                 scratch: place.path("scratch"),
+                kubernetes,
                 proxies: proxies(),
                 ..ImageSettings::default()
             };
@@ -47,6 +53,37 @@ pub async fn make(arguments: Image) -> Result<()> {
     print(&format!("{} {} {} MB", image.name, image.digest, image.size / 1_000_000))
 }
 
+/// Programs of a release that is supported, with the etcd that goes with it.
+async fn kubernetes(folder: &Path) -> Result<Programs> {
+    let programs = Programs::read(folder).await?;
+    fits(programs.release(), programs.etcd()).with_context(|| folder.display().to_string())?;
+    Ok(programs)
+}
+
+fn fits(release: &str, etcd: &str) -> Result<()> {
+    versions::check(release)?;
+    let wanted = versions::minor_of(release).map_or("", |minor| minor.etcd);
+    anyhow::ensure!(
+        wanted == etcd,
+        "Kubernetes {release} goes with etcd {wanted}, and the image would have {etcd}: put etcd and etcdctl {wanted} beside \
+         the kubelet"
+    );
+    Ok(())
+}
+
 fn proxies() -> BTreeMap<String, String> {
     PROXIES.iter().filter_map(|name| Some(((*name).to_owned(), variable(name)?))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_release_that_is_not_supported_or_lacks_its_etcd_is_refused() {
+        fits("v1.20.2", "3.4").unwrap();
+        let refused = |release, etcd| fits(release, etcd).unwrap_err().to_string();
+        assert!(refused("v1.19.0", "3.4").contains("v1.19.0"));
+        assert!(refused("v1.36.0", "3.4").contains("put etcd and etcdctl 3.6"));
+    }
 }

@@ -6,10 +6,11 @@ use crate::{cloud, extract::Call};
 use magnum_drivers::{ClusterSpecView, Warning};
 use magnum_types::{Cluster, ClusterTemplate, ServiceError};
 
-/// Refuses a cluster that cannot come to life, and gives what its owner should know of one that can.
+/// Refuses a cluster that cannot come to life, and gives what its owner should know of one that can. What its image decides
+/// is put in its labels.
 pub async fn cluster(
     call: &Call,
-    cluster: &Cluster,
+    cluster: &mut Cluster,
     template: &ClusterTemplate,
     master_count: i32,
 ) -> Result<Vec<Warning>, ServiceError> {
@@ -29,12 +30,13 @@ pub async fn cluster(
         lookup.fixed_network(cluster.fixed_network.as_deref(), cluster.fixed_subnet.as_deref()),
         lookup.optional_keypair(cluster.keypair.as_deref()),
     );
-    image?;
+    let image = image?;
     flavor?;
     master_flavor?;
     external?;
     network?;
     keypair?;
+    driver.image(&image.view(), &mut cluster.labels)?;
     Ok(warnings)
 }
 

@@ -65,8 +65,8 @@ pub async fn create(call: Call, FieldsBody(body): FieldsBody) -> Answer {
         .into());
     }
     let template = template(&call, &asked.cluster_template_id).await?;
-    let cluster = cluster(&call, &asked, &template)?;
-    let warnings = checks::cluster(&call, &cluster, &template, asked.master_count).await?;
+    let mut cluster = cluster(&call, &asked, &template)?;
+    let warnings = checks::cluster(&call, &mut cluster, &template, asked.master_count).await?;
 
     let state = &call.state;
     let quota = state.store.quota_limit(&cluster.project_id, "Cluster").await?;

@@ -29,11 +29,14 @@ pub async fn complete(call: &Call, template: &mut ClusterTemplate) -> Result<Vec
     master_flavor?;
     external?;
     network?;
-    template.cluster_distro = Some(image.os_distro);
-    template.driver = template.driver.take().or(image.driver);
+    template.cluster_distro = Some(image.os_distro.clone());
+    template.driver = template.driver.take().or_else(|| image.driver.clone());
 
     let warnings = match call.state.registry.of_template(template) {
-        Ok(driver) => driver.validate(&ClusterSpecView::of_template(template))?,
+        Ok(driver) => {
+            driver.image(&image.view(), &mut template.labels)?;
+            driver.validate(&ClusterSpecView::of_template(template))?
+        }
         // The engine's templates were accepted as long as upstream knew it. Its clusters wait for a driver.
         Err(DriverError::UnsupportedType { .. }) if template.coe == Coe::Mesos => vec![Warning(
             "No driver makes clusters of the COE mesos here: a cluster from this template will be refused"

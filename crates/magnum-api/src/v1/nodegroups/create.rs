@@ -206,8 +206,11 @@ async fn check(call: &Call, view: &ClusterView, group: &NodeGroup) -> Result<Vec
         lookup.image(image_id),
         lookup.optional_flavor("flavor_id", group.flavor_id.as_deref()),
     );
-    let distro = image?.os_distro;
+    let image = image?;
     flavor?;
+    // What the group does not say is as the cluster has it.
+    driver.image(&image.view(), &mut view.cluster.labels.merged_with(&group.labels))?;
+    let distro = image.os_distro;
     // User data and the nodes' settings are written for the cluster's distribution.
     if let Some(own) = template.cluster_distro.as_deref().filter(|own| *own != distro) {
         return Err(ServiceError::invalid(format!(
