@@ -28,7 +28,7 @@ async fn an_address_that_dies_before_living_masters_makes_the_cluster_unhealthy_
 
     let asker = site.asker(&["127.0.0.0/8"]);
     assert_eq!(site.after_look(&asker).await, well);
-    drop(engine);
+    engine.end().await;
     let since = site.rig.store.now().await.unwrap() + MINUTE;
     assert_eq!(site.after_look(&asker).await, well, "one lost look is no fault");
     let dead = format!("not reached at {address} since {since:.0}: connection refused");
@@ -43,7 +43,7 @@ async fn an_address_that_dies_before_living_masters_makes_the_cluster_unhealthy_
         "not reached at {address} since {since:.0}: its certificate is not of the cluster's authority"
     );
     assert_eq!(site.after_look(&asker).await.1[KEY], taken, "somebody else has the address now");
-    drop(engine);
+    engine.end().await;
     let engine = Engine::at(address, served()).await;
     assert_eq!(site.after_look(&asker).await, well, "it is back");
     assert_eq!(engine.taken(), 1);
@@ -86,7 +86,7 @@ async fn when_masters_fall_silent_nobody_knows_the_health_but_whether_the_api_an
     let (status, reason) = site.health().await;
     assert_eq!((status, reason[KEY].as_str()), (Some(HealthStatus::Unknown), "ok"));
     assert!(reason["api"].starts_with("no master reports: m0 last did at "), "{reason:?}");
-    drop(engine);
+    engine.end().await;
     for dead in [false, true, true] {
         let (status, reason) = site.after_look(&asker).await;
         assert_eq!(status, Some(HealthStatus::Unknown), "{reason:?}");
@@ -108,7 +108,7 @@ async fn a_cluster_whose_masters_tell_nothing_has_the_health_of_its_address() {
     let asker = site.asker(&["127.0.0.0/8"]);
     let well = (Some(HealthStatus::Healthy), words(&[(KEY, "ok")]));
     assert_eq!(site.after_look(&asker).await, well);
-    drop(engine);
+    engine.end().await;
     site.after_look(&asker).await;
     let (status, reason) = site.after_look(&asker).await;
     assert_eq!((status, reason.len()), (Some(HealthStatus::Unhealthy), 1));
@@ -129,7 +129,7 @@ async fn a_swarm_without_tls_has_answered_when_it_takes_the_connection() {
     site.complete(&format!("tcp://{}", engine.address)).await;
     let asker = site.asker(&["127.0.0.0/8"]);
     assert_eq!(site.after_look(&asker).await, (Some(HealthStatus::Healthy), words(&[(KEY, "ok")])));
-    drop(engine);
+    engine.end().await;
     site.after_look(&asker).await;
     assert_eq!(site.after_look(&asker).await.0, Some(HealthStatus::Unhealthy));
 }

@@ -123,6 +123,12 @@ impl Engine {
         Self { address, taken, task }
     }
 
+    /// Ends it, so that its address is free.
+    pub async fn end(mut self) {
+        self.task.abort();
+        assert!((&mut self.task).await.is_err_and(|error| error.is_cancelled()));
+    }
+
     pub fn taken(&self) -> usize {
         self.taken.load(Ordering::SeqCst)
     }

@@ -100,11 +100,11 @@ async fn where_a_healer_reports_nobody_asks() {
     let site = Site::healing().await;
     let engine = engine_of(&site, &site.ca).await;
     site.complete(&format!("https://{}", engine.address)).await;
-    let asker = Asker::new(site.world_with_healers(), Site::settings(&["127.0.0.0/8"]));
-    assert_eq!(site.after_look(&asker).await, (None, IndexMap::new()));
+    assert_eq!(site.after_look(&site.asker(&["127.0.0.0/8"])).await, (None, IndexMap::new()));
     assert_eq!(engine.taken(), 0);
     // Without a credential there is no healer, whatever the labels say.
-    site.after_look(&site.asker(&["127.0.0.0/8"])).await;
+    let asker = Asker::new(site.world_without_healers(), Site::settings(&["127.0.0.0/8"]));
+    site.after_look(&asker).await;
     assert_eq!(engine.taken(), 1);
 }
 

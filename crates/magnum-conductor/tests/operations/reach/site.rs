@@ -64,10 +64,10 @@ impl Site {
         self.rig.conductor(None).world.clone()
     }
 
-    /// The same process where clusters may have a credential for the cloud, and so a healer.
-    pub fn world_with_healers(&self) -> Arc<World> {
+    /// The same process where clusters may have no credential for the cloud, and so no healer.
+    pub fn world_without_healers(&self) -> Arc<World> {
         let world = self.world();
-        let kubernetes = KubernetesSettings { cluster_user_trust: true, ..KubernetesSettings::default() };
+        let kubernetes = KubernetesSettings { cluster_user_trust: false, ..KubernetesSettings::default() };
         Arc::new(World {
             store: world.store.clone(),
             cloud: world.cloud.clone(),
