@@ -268,9 +268,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let url = format!("sqlite:///{}", folder.path().join("magnum.sqlite").display());
         let (clock, entropy) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
-        let store = Store::connect(DatabaseSettings::new(url), clock, entropy).await.unwrap();
+        // The bound below is one of a connection alone.
+        let settings = DatabaseSettings { max_pool_size: 1, ..DatabaseSettings::new(url) };
+        let store = Store::connect(settings, clock, entropy).await.unwrap();
         let Pool::Sqlite(pool) = store.pool() else { panic!("it is not SQLite") };
-        // The bound is one of this connection alone.
         for sql in ["CREATE TABLE t (x BLOB)", "PRAGMA max_page_count = 4"] {
             sqlx::query(sql).execute(pool).await.unwrap();
         }

@@ -14,7 +14,7 @@ use std::time::Duration;
 pub const KEY: &str = "api_address";
 
 /// Looks in a row that an address must miss before anything is said: one lost packet is no fault.
-const MISSES: u32 = 2;
+pub const MISSES: u32 = 2;
 /// An address that never answered is asked less and less often, down to every 2^5th time.
 const MOST_DOUBLED: u32 = 5;
 /// How late a look may be before the last one counts no more: nobody looks while an operation runs, or when the looks
