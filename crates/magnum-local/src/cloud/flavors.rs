@@ -16,6 +16,8 @@ pub(crate) const DEFAULT: &str = "local.unbounded";
 
 pub(crate) const FLAVORS: &[Flavor] = &[
     Flavor { name: DEFAULT, cpus: 0, memory_mib: 0 },
+    // What OpenStack's clients name unless they are told otherwise.
+    Flavor { name: "m1.medium", cpus: 0, memory_mib: 0 },
     Flavor { name: "local.small", cpus: 1, memory_mib: 1024 },
     Flavor { name: "local.medium", cpus: 2, memory_mib: 2048 },
     Flavor { name: "local.large", cpus: 4, memory_mib: 4096 },

@@ -11,6 +11,7 @@ async fn nova_tells_flavors_servers_and_limits() {
     let nova = rig.cloud().nova(&rig.session("demo"));
     let small = nova.flavor_find("local.small").await.unwrap();
     assert_eq!((small.id.as_str(), small.vcpus, small.ram), ("local.small", 1, 1024));
+    assert!(nova.flavor_find("m1.medium").await.is_ok(), "what clients name unless they are told otherwise");
     assert!(nova.flavor_find("m1.tiny").await.unwrap_err().is_not_found());
 
     let servers = nova.server_list("^c1-node").await.unwrap();
