@@ -16,7 +16,8 @@ const DEVICE: &str = "ovn-lb-hm-";
 const OWN_SUBNET: &str = "private_subnet";
 
 /// Takes away the ports of health monitors from a stack's own subnet. Only for a stack that is being deleted: its load
-/// balancer asks nobody from then on.
+/// balancer asks nobody from then on. In a subnet that the tenant gave such a port keeps nothing from going, and may be
+/// another load balancer's: it is left.
 pub(super) async fn monitor_ports_delete(
     heat: &Heat,
     neutron: &Neutron,

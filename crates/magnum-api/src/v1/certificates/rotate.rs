@@ -3,17 +3,11 @@
 use crate::{
     error::Answer,
     extract::Call,
-    v1::{
-        clusters::{self, accept},
-        document::accepted,
-    },
+    v1::clusters::{self, accept},
 };
 use axum::extract::Path;
-use magnum_db::{AcceptOperation, GroupChange, Mode};
 use magnum_policy::Rule;
-use magnum_types::{
-    CA_ROTATE, OperationId, ServiceError, Status, accept::CaRotateParams, change::EventAction,
-};
+use magnum_types::{CA_ROTATE, OperationId, ServiceError, accept::CaRotateParams};
 
 /// `PATCH /v1/certificates/{cluster}`
 pub async fn rotate(call: Call, Path(ident): Path<String>) -> Answer {
@@ -33,23 +27,6 @@ pub async fn rotate(call: Call, Path(ident): Path<String>) -> Answer {
         let text = format!("'rotate_ca_certificate' is not supported by the driver {}.", driver.name());
         return Err(ServiceError::invalid(text).into());
     }
-    let state = &call.state;
-    let uuid = cluster.cluster.uuid;
-    let id = OperationId(state.entropy.uuid());
-    let timeout = accept::time_limit(state, cluster.cluster.create_timeout);
-    state
-        .store
-        .accept_operation(AcceptOperation {
-            cluster: uuid,
-            // One that failed half-way goes on where it stopped.
-            allowed: Status::admits_resize,
-            new_status: Status::UpdateInProgress,
-            nodegroup: GroupChange::None,
-            operation: accept::operation(&call, id, CA_ROTATE, &CaRotateParams::default(), timeout)?,
-            mode: Mode::Exclusive,
-            event: call.pending(uuid, id, EventAction::Update),
-        })
-        .await?;
-    accept::nudge(state, id);
-    Ok(accepted(uuid))
+    let id = OperationId(call.state.entropy.uuid());
+    accept::rotation(&call, &cluster.cluster, id, CA_ROTATE, &CaRotateParams::default()).await
 }

@@ -1,9 +1,9 @@
 //! What all changes of clusters share once they are checked: an operation for the conductor, and the nudge that
 //! wakes it. The nudge is sent beside the answer and may fail: a scan finds what it missed.
 
-use crate::{extract::Call, state::AppState};
-use magnum_db::NewOperation;
-use magnum_types::{OperationId, ServiceError};
+use crate::{error::Answer, extract::Call, state::AppState, v1::document::accepted};
+use magnum_db::{AcceptOperation, GroupChange, Mode, NewOperation};
+use magnum_types::{Cluster, OperationId, ServiceError, Status, change::EventAction};
 use serde::Serialize;
 use std::time::Duration;
 
@@ -24,6 +24,30 @@ pub fn operation(
         project_id: call.context.caller.project_id.clone().unwrap_or_default(),
         user_id: call.context.caller.user_id.clone(),
     })
+}
+
+/// Accepts a rotation: it works on a settled cluster as a whole, alone, and one that failed half-way is asked for again to
+/// go on where it stopped.
+pub async fn rotation(
+    call: &Call,
+    cluster: &Cluster,
+    id: OperationId,
+    kind: &'static str,
+    params: &impl Serialize,
+) -> Answer {
+    let timeout = time_limit(&call.state, cluster.create_timeout);
+    let accepting = AcceptOperation {
+        cluster: cluster.uuid,
+        allowed: Status::admits_resize,
+        new_status: Status::UpdateInProgress,
+        nodegroup: GroupChange::None,
+        operation: operation(call, id, kind, params, timeout)?,
+        mode: Mode::Exclusive,
+        event: call.pending(cluster.uuid, id, EventAction::Update),
+    };
+    call.state.store.accept_operation(accepting).await?;
+    nudge(&call.state, id);
+    Ok(accepted(cluster.uuid))
 }
 
 /// Minutes that work on a cluster may take, as a duration.

@@ -5,17 +5,13 @@ use crate::{
     error::Answer,
     extract::Call,
     microversion::CREDENTIALS,
-    v1::{
-        clusters::{self, accept},
-        document::accepted,
-    },
+    v1::clusters::{self, accept},
 };
 use axum::extract::Path;
-use magnum_db::{AcceptOperation, GroupChange, Mode};
 use magnum_policy::Rule;
 use magnum_types::{
-    CREDENTIAL_ROTATE, Cluster, CredentialKind, ErrorKind, OperationId, ServiceError, Status,
-    accept::CredentialRotateParams, change::EventAction, places,
+    CREDENTIAL_ROTATE, Cluster, CredentialKind, ErrorKind, OperationId, ServiceError,
+    accept::CredentialRotateParams, places,
 };
 use secrecy::ExposeSecret as _;
 
@@ -42,26 +38,9 @@ pub async fn rotate(call: Call, Path(ident): Path<String>) -> Answer {
     }
     replaceable(&call, cluster).await?;
     vouches(&call, cluster)?;
-    let state = &call.state;
-    let uuid = cluster.uuid;
-    let id = OperationId(state.entropy.uuid());
-    let timeout = accept::time_limit(state, cluster.create_timeout);
+    let id = OperationId(call.state.entropy.uuid());
     let params = parameters(&call, id)?;
-    state
-        .store
-        .accept_operation(AcceptOperation {
-            cluster: uuid,
-            // One that failed half-way goes on where it stopped.
-            allowed: Status::admits_resize,
-            new_status: Status::UpdateInProgress,
-            nodegroup: GroupChange::None,
-            operation: accept::operation(&call, id, CREDENTIAL_ROTATE, &params, timeout)?,
-            mode: Mode::Exclusive,
-            event: call.pending(uuid, id, EventAction::Update),
-        })
-        .await?;
-    accept::nudge(state, id);
-    Ok(accepted(uuid))
+    accept::rotation(&call, cluster, id, CREDENTIAL_ROTATE, &params).await
 }
 
 /// Whether the present credential is one that another can take the place of.
