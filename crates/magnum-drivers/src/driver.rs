@@ -226,6 +226,15 @@ pub trait Driver: Send + Sync {
         facts: &BTreeMap<String, String>,
     ) -> ClusterOutputs;
 
+    /// What the server itself gives out to the nodes that have registered, such as each one's share of a range: the facts
+    /// as they are to be before the asking node has a plan; `None` when it has all.
+    ///
+    /// # Errors
+    /// [`DriverError::Field`] when nothing is left for the asking node.
+    fn allot(&self, _inputs: &PlanInputs<'_>) -> Result<Option<BTreeMap<String, String>>, DriverError> {
+        Ok(None)
+    }
+
     /// The plan of one node; `None` while something that it needs is not there yet, or the node is leaving.
     fn plan(&self, inputs: &PlanInputs<'_>) -> Option<NodePlan>;
 
@@ -291,6 +300,10 @@ pub trait Driver: Send + Sync {
 
     /// The facts that other nodes' plans wait for; a report that brings one raises the plan generation.
     fn facts_wanted(&self) -> &'static [&'static str];
+
+    /// Whether a node of this role is believed when it tells this fact. A worker that somebody took over must not be able
+    /// to tell the others who their masters are, or what their keys are.
+    fn believes(&self, role: Role, fact: &str) -> bool;
 
     /// The node that will empty and forget the leaving ones; `None` when no node can.
     fn drains<'a>(&self, nodes: &'a [NodeRegistration]) -> Option<&'a NodeRegistration>;

@@ -10,6 +10,8 @@ mod effects;
 mod fit;
 #[path = "kubernetes/local.rs"]
 mod local;
+#[path = "kubernetes/pod_ranges.rs"]
+mod pod_ranges;
 mod rows;
 #[path = "kubernetes/stacks.rs"]
 mod stacks;
@@ -99,7 +101,6 @@ fn told(steps: &[PlanStep]) -> String {
         let body = match &step.action {
             Action::File { content, .. } => fields.shift_remove("content").map(|_| content.0.clone()),
             Action::KubeApply { .. } => fields.shift_remove("manifest").map(|_| String::new()),
-            Action::PodNetwork { content, .. } => fields.shift_remove("content").map(|_| content.clone()),
             _ => None,
         };
         text.push_str(&format!("{}: {document}\n", step.name));
@@ -328,18 +329,15 @@ fn labels_and_taints_of_a_group_are_on_its_nodes() {
 }
 
 #[test]
-fn the_bridge_has_a_route_to_every_other_node() {
-    let mut world = World::founded(1, 2);
-    world.template.network_driver = Some("bridge".into());
-    for (name, range) in [("c-master-0", "10.100.0.0/24"), ("c-node-0", "10.100.1.0/24")] {
-        world.facts.insert(format!("pod_cidr.{name}"), range.into());
+fn a_worker_tells_its_versions_and_nothing_that_others_go_by() {
+    let world = World::new(1, 1);
+    for fact in ["etcd_members", "addon.coredns", "kube_version", "container_version"] {
+        assert!(world.driver.believes(Role::Master, fact), "{fact}");
+        assert_eq!(world.driver.believes(Role::Worker, fact), fact.ends_with("_version"), "{fact}");
     }
-    let plan = world.plan(2).unwrap();
-    assert_eq!(
-        file(&plan, "/etc/magnum/pod-routes"),
-        "# c-node-1\nroute replace 10.100.0.0/24 via 10.0.0.10\nroute replace 10.100.1.0/24 via 10.0.0.20\n"
-    );
-    assert!(matches!(action(&plan, "pod network"), Action::PodNetwork { .. }));
+    for fact in ["pod_cidr.c-node-0", "api_address", "api_private_address", "kube_encryption_key"] {
+        assert!(!world.driver.believes(Role::Master, fact), "{fact}");
+    }
 }
 
 #[test]

@@ -84,9 +84,6 @@ pub fn apply(context: &mut Context<'_>, action: &Action) -> Result<Facts, StepEr
             kube::drain::apply(context, kubectl, nodes, untouched)?;
         }
         Action::KubeForget { kubectl, nodes } => kube::forget(context, kubectl, nodes)?,
-        Action::PodNetwork { kubectl, node, path, content } => {
-            return kube::pod_network(context, kubectl, node, path, content);
-        }
         Action::KubeVersion { kubelet } => return kube::versions(context, kubelet),
         Action::Volume { volume_id, mount, file_system } => {
             volume::apply(context, volume_id, mount, file_system)?

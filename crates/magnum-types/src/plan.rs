@@ -320,18 +320,6 @@ pub enum Action {
         /// Their names.
         nodes: Vec<String>,
     },
-    /// Writes a CNI configuration with the range that the controllers gave this node, and reports that range as fact
-    /// `pod_cidr.NODE`.
-    PodNetwork {
-        /// How to speak to the API.
-        kubectl: Kubectl,
-        /// The node's name there.
-        node: String,
-        /// Path of the configuration.
-        path: String,
-        /// Its content, with `__POD_CIDR__` where the range belongs.
-        content: String,
-    },
     /// Reports the engine's and the container runtime's versions as facts `kube_version` and `container_version`.
     KubeVersion {
         /// Path of the kubelet.

@@ -3,7 +3,7 @@
 
 use crate::state::AppState;
 use magnum_db::DbError;
-use magnum_types::{ClusterId, ServiceError, places, plan::Text};
+use magnum_types::{ClusterHandle, ClusterId, ServiceError, places, plan::Text};
 use std::collections::BTreeMap;
 
 /// How often a lost compare-and-set is tried again.
@@ -38,13 +38,26 @@ pub async fn add(
         if facts == before {
             return Ok(());
         }
-        let clear = serde_json::to_vec(&facts).map_err(ServiceError::internal)?;
-        let sealed = state.sealing.seal(&places::facts(cluster), &clear).map_err(ServiceError::internal)?;
-        match state.store.handle_set_facts(cluster, &sealed, handle.facts.as_deref()).await {
-            Ok(_) => return Ok(()),
-            Err(DbError::Stale { .. }) => {}
-            Err(error) => return Err(error.into()),
+        if replace(state, &handle, &facts).await? {
+            return Ok(());
         }
     }
     Err(ServiceError::conflict("Other nodes report at the same time. Report again."))
+}
+
+/// Puts facts in the place of those that the handle was read with, and raises the plan generation; false when they have
+/// changed since.
+pub async fn replace(
+    state: &AppState,
+    handle: &ClusterHandle,
+    facts: &BTreeMap<String, String>,
+) -> Result<bool, ServiceError> {
+    let cluster = handle.cluster;
+    let clear = serde_json::to_vec(facts).map_err(ServiceError::internal)?;
+    let sealed = state.sealing.seal(&places::facts(cluster), &clear).map_err(ServiceError::internal)?;
+    match state.store.handle_set_facts(cluster, &sealed, handle.facts.as_deref()).await {
+        Ok(_) => Ok(true),
+        Err(DbError::Stale { .. }) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
 }

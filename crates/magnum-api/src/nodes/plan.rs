@@ -4,7 +4,7 @@
 use crate::{
     error::Answer,
     extract::page::Arguments,
-    nodes::{caller::Node, held::Woken, seen::Seen},
+    nodes::{caller::Node, facts, held::Woken, report, seen::Seen},
     state::AppState,
 };
 use axum::{
@@ -34,10 +34,12 @@ pub async fn show(State(state): State<AppState>, Node(node): Node, RawQuery(quer
     let deadline = Instant::now() + state.settings.plan_hold.min(state.settings.request_timeout / 2);
     loop {
         let handle = state.store.handle_get(node.cluster).await?;
-        if handle.plan_generation > after
-            && let Some(plan) = plan(&state, &node, &handle).await?
-        {
-            return Ok(Json(plan).into_response());
+        if handle.plan_generation > after {
+            match plan(&state, &node, &handle).await? {
+                Planned::Made(plan) => return Ok(Json(plan).into_response()),
+                Planned::Again => continue,
+                Planned::NotYet => {}
+            }
         }
         let next = Instant::now() + LOOK_EVERY;
         if next > deadline || state.held.wait(next).await == Woken::Stopping {
@@ -56,14 +58,38 @@ fn seen(node: &NodeRegistration) -> NodeReport {
     }
 }
 
-/// The node's plan of this generation; `None` while it must wait for others.
+/// What became of the question for a plan.
+enum Planned {
+    Made(Plan),
+    /// It must wait for others.
+    NotYet,
+    /// The cluster's facts have changed in the meantime.
+    Again,
+}
+
+/// The node's plan of this generation.
 async fn plan(
     state: &AppState,
     node: &NodeRegistration,
     handle: &ClusterHandle,
-) -> Result<Option<Plan>, ServiceError> {
-    let Some(seen) = Seen::read(state, node, handle).await? else { return Ok(None) };
-    let Some(inputs) = seen.inputs(&node.instance_id) else { return Ok(None) };
+) -> Result<Planned, ServiceError> {
+    // Read after the handle: whoever has its share among the facts is among the nodes.
+    let Some(seen) = Seen::read(state, node, handle).await? else { return Ok(Planned::NotYet) };
+    let Some(inputs) = seen.inputs(&node.instance_id) else { return Ok(Planned::NotYet) };
+    match seen.driver.allot(&inputs) {
+        Ok(None) => {}
+        Ok(Some(facts)) => {
+            facts::replace(state, handle, &facts).await?;
+            state.held.news();
+            return Ok(Planned::Again);
+        }
+        Err(error) => {
+            report::refused(state, inputs.node, handle.plan_generation, &error).await?;
+            return Ok(Planned::NotYet);
+        }
+    }
     let plan = seen.driver.plan(&inputs);
-    Ok(plan.map(|plan| Plan { generation: handle.plan_generation, steps: plan.steps, health: plan.health }))
+    let plan =
+        plan.map(|plan| Plan { generation: handle.plan_generation, steps: plan.steps, health: plan.health });
+    Ok(plan.map_or(Planned::NotYet, Planned::Made))
 }

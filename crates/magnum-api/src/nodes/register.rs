@@ -247,7 +247,8 @@ fn group_of(cluster: &ClusterView, group: NodeGroupId) -> Result<&NodeGroup, Ser
     row.ok_or_else(|| ServiceError::forbidden("The node group of this join secret is gone"))
 }
 
-fn driver(state: &AppState, cluster: &ClusterView) -> Result<Arc<dyn Driver>, ServiceError> {
+/// The cluster's driver.
+pub(super) fn driver(state: &AppState, cluster: &ClusterView) -> Result<Arc<dyn Driver>, ServiceError> {
     let template = cluster
         .template
         .as_ref()

@@ -6,6 +6,7 @@ use crate::{
     nodes::{
         caller::{Node, NodeBody},
         facts, health,
+        register::driver,
     },
     state::AppState,
     v1::clusters::accept::nudge,
@@ -13,8 +14,9 @@ use crate::{
 use axum::{extract::State, response::IntoResponse};
 use http::StatusCode;
 use magnum_db::NodeReport;
+use magnum_drivers::DriverError;
 use magnum_types::{
-    ServiceError,
+    NodeRegistration, Role, ServiceError,
     plan::{Report, StepResult},
     registration::NodeState,
 };
@@ -50,6 +52,17 @@ pub async fn report(
         ))
         .into());
     }
+    let has_facts = !report.facts.is_empty();
+    if has_facts {
+        let driver = driver(&state, &state.store.cluster_by_id(node.cluster).await?)?;
+        if let Some(fact) = report.facts.keys().find(|fact| !driver.believes(node.role, fact)) {
+            return Err(ServiceError::forbidden(format!(
+                "Invalid value for facts: {fact:?} is not what a {} tells",
+                if node.role == Role::Master { "master" } else { "worker" }
+            ))
+            .into());
+        }
+    }
     let new_state = match report.result {
         StepResult::Ready => Some(NodeState::Ready),
         StepResult::Failed => Some(NodeState::Failed),
@@ -69,7 +82,6 @@ pub async fn report(
     if let Some(health) = &report.health {
         health::record(&state, &node, health).await?;
     }
-    let has_facts = !report.facts.is_empty();
     facts::add(&state, node.cluster, report.facts).await?;
     // A generation counts as applied only when its plan has ended.
     let generation = if new_state.is_some() { report.generation } else { node.generation };
@@ -91,4 +103,29 @@ pub async fn report(
         nudge(&state, operation);
     }
     Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+/// A node that cannot have a plan has failed, as if a step of it had; told once.
+pub(super) async fn refused(
+    state: &AppState,
+    node: &NodeRegistration,
+    generation: i64,
+    why: &DriverError,
+) -> Result<(), ServiceError> {
+    let error: String = why.to_string().chars().take(MAX_ERROR).collect();
+    if node.state == NodeState::Failed && node.error.as_deref() == Some(&error) {
+        return Ok(());
+    }
+    tracing::warn!(cluster = %node.cluster, node = %node.name, error, "a node can have no plan");
+    let report = NodeReport {
+        state: Some(NodeState::Failed),
+        generation,
+        step: Some("plan".to_owned()),
+        error: Some(error),
+    };
+    state.store.node_report(&node.instance_id, report).await?;
+    if let Some(operation) = state.store.wake_cluster(node.cluster).await? {
+        nudge(state, operation);
+    }
+    Ok(())
 }

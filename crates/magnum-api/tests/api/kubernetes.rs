@@ -91,6 +91,55 @@ async fn a_node_gets_certificates_for_its_own_identities_and_no_other() {
 }
 
 #[tokio::test]
+async fn every_node_has_its_share_of_the_pods_range_with_its_first_plan_or_fails_by_name() {
+    let app = App::start().await;
+    let labels = json!({"kube_tag": "v1.36.0", "pods_network_cidr": "10.100.0.0/24", "flannel_network_subnetlen": "25"});
+    let more = json!({"network_driver": "bridge", "labels": labels});
+    let (cluster, master, worker) = cluster_with(&app, more).await;
+    let plan = async |token: &str| {
+        let request = Request::builder()
+            .uri("/v1/nodes/plan?after=0")
+            .header("authorization", format!("Bearer {token}"));
+        app.send(request.body(Body::empty()).unwrap()).await
+    };
+    let network = |reply: &Reply| {
+        let steps = reply.body["steps"].as_array().unwrap();
+        let named =
+            |name: &str| steps.iter().find(|step| step["name"] == name).unwrap()["content"].to_string();
+        (named("pod network"), named("pod routes"))
+    };
+    let generation = async || app.state.store.handle_get(cluster).await.unwrap().plan_generation;
+    let first = plan(&master).await;
+    let (own, routes) = network(&first);
+    assert!(
+        own.contains("10.100.0.0/25") && routes.contains("10.100.0.128/25 via 10.0.0.4"),
+        "{own} {routes}"
+    );
+    let given = generation().await;
+    let (own, routes) = network(&plan(&worker).await);
+    assert!(
+        own.contains("10.100.0.128/25") && routes.contains("10.100.0.0/25 via 10.0.0.3"),
+        "{own} {routes}"
+    );
+    assert_eq!(
+        (first.body["generation"].as_i64(), generation().await),
+        (Some(given), given),
+        "given out at once"
+    );
+
+    let third = "6f70656e-0000-4000-8000-000000000003";
+    let member = Member { name: "k1-node-1".into(), ..app.members.0.lock().unwrap()[WORKER].clone() };
+    app.members.0.lock().unwrap().insert(third.into(), member);
+    let third = register(&app, cluster, third).await;
+    assert_eq!(plan(&third).await.status, 204);
+    let nodes = app.state.store.nodes_of(cluster).await.unwrap();
+    let failed = nodes.iter().find(|node| node.name == "k1-node-1").unwrap();
+    let error = failed.error.as_deref().unwrap();
+    assert_eq!(failed.state, NodeState::Failed);
+    assert!(error.contains("pods_network_cidr: no share of 10.100.0.0/24"), "{error}");
+}
+
+#[tokio::test]
 async fn masters_tell_the_health_and_workers_do_not() {
     let app = App::start().await;
     let (cluster, master, worker) = cluster(&app).await;

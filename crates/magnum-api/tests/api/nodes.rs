@@ -178,6 +178,33 @@ async fn workers_are_held_until_the_first_master_reported_its_tokens() {
     assert_eq!(again.plan_generation, handle.plan_generation, "known facts change nothing");
 }
 
+/// A worker that somebody took over must not tell others where the API is, or by what they join.
+#[tokio::test]
+async fn a_node_is_believed_only_what_its_role_tells() {
+    let app = App::start().await;
+    let cluster = app.living_cluster("c1").await;
+    members(&app);
+    let master = register_node(&app, cluster, MASTER).await;
+    let worker = register_node(&app, cluster, WORKER).await;
+    let before = app.state.store.handle_get(cluster).await.unwrap();
+    let tell = async |token: &str, fact: &str| {
+        let report = json!({"generation": 1, "step": "x", "result": "done", "facts": {fact: "evil"}});
+        ask(&app, token, "POST", "/v1/nodes/report", Some(report)).await
+    };
+    for fact in ["swarm_worker_token", "swarm_manager_token", "swarm_founder", "api_address", "x"] {
+        let refused = tell(&worker, fact).await;
+        assert_eq!(refused.status, 403, "{fact}");
+        assert!(refused.detail().contains(fact), "{}", refused.detail());
+    }
+    for fact in ["api_address", "api_private_address", "kube_encryption_key"] {
+        assert_eq!(tell(&master, fact).await.status, 403, "{fact}");
+    }
+    let after = app.state.store.handle_get(cluster).await.unwrap();
+    assert_eq!((after.facts, after.plan_generation), (before.facts, before.plan_generation));
+    assert_eq!(tell(&worker, "engine_version").await.status, 204);
+    assert_eq!(tell(&master, "swarm_founder").await.status, 204);
+}
+
 #[tokio::test]
 async fn five_managers_found_one_swarm_and_join_the_founder() {
     let app = App::start().await;

@@ -14,6 +14,7 @@ mod labels;
 mod outputs;
 mod parameters;
 mod plan;
+mod pod_ranges;
 mod settings;
 mod shape;
 mod upgrade;
@@ -45,8 +46,8 @@ pub const ETCD_MEMBERS: &str = "etcd_members";
 pub const KUBE_VERSION: &str = "kube_version";
 /// Fact: the container runtime's version.
 pub const CONTAINER_VERSION: &str = "container_version";
-/// Facts of this beginning: the pods' range of a node.
-pub const POD_CIDR: &str = "pod_cidr.";
+/// Facts of this beginning: whether an add-on, whose name follows, is on.
+const ADDON: &str = "addon.";
 /// Fact: the key that signs the tokens of service accounts.
 pub const SERVICE_ACCOUNT_KEY: &str = "kube_service_account_key";
 /// Fact: the key that secrets are encrypted with in etcd.
@@ -174,6 +175,10 @@ impl Driver for KubernetesDriver {
         plan::plan(inputs, &self.settings)
     }
 
+    fn allot(&self, inputs: &PlanInputs<'_>) -> Result<Option<BTreeMap<String, String>>, DriverError> {
+        pod_ranges::allot(inputs)
+    }
+
     fn authorities(&self) -> &'static [Authority] {
         Authority::ALL
     }
@@ -224,6 +229,11 @@ impl Driver for KubernetesDriver {
 
     fn facts_wanted(&self) -> &'static [&'static str] {
         &[ETCD_MEMBERS]
+    }
+
+    fn believes(&self, role: Role, fact: &str) -> bool {
+        let of_masters = fact == ETCD_MEMBERS || fact.starts_with(ADDON);
+        matches!(fact, KUBE_VERSION | CONTAINER_VERSION) || (role == Role::Master && of_masters)
     }
 
     fn drains<'a>(&self, nodes: &'a [NodeRegistration]) -> Option<&'a NodeRegistration> {

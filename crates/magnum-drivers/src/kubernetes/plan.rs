@@ -46,11 +46,7 @@ struct Planned<'a> {
 
 pub(super) fn plan(inputs: &PlanInputs<'_>, settings: &KubernetesSettings) -> Option<NodePlan> {
     let node = inputs.node;
-    // Who is about to go, or to be upgraded, must not come back while it is emptied.
-    if matches!(
-        node.state,
-        NodeState::Leaving | NodeState::Gone | NodeState::Draining | NodeState::Rebuilding
-    ) {
+    if !is_planned(node) {
         return None;
     }
     let release = release_of_node(inputs.cluster, node);
@@ -73,11 +69,12 @@ pub(super) fn plan(inputs: &PlanInputs<'_>, settings: &KubernetesSettings) -> Op
     if node.role == Role::Master {
         steps.extend(planned.control());
     }
+    // Before the kubelet, which is ready only with a network, and looks for one again only every ten seconds.
+    steps.extend(planned.network()?);
     steps.extend(planned.kubelet());
     if acts {
         steps.extend(planned.rules());
     }
-    steps.extend(planned.network());
     let name = node.name.clone();
     let ready =
         Action::KubeReady { kubectl: planned.kubectl(), node: name, kubelet: "kubelet.service".to_owned() };
@@ -96,6 +93,11 @@ pub(super) fn plan(inputs: &PlanInputs<'_>, settings: &KubernetesSettings) -> Op
         authorities: Authority::ALL.iter().copied().map(trust::authority).collect(),
     });
     Some(NodePlan { steps, health })
+}
+
+/// Whether a node has plans at all: who is about to go, or to be upgraded, must not come back while it is emptied.
+pub(super) fn is_planned(node: &NodeRegistration) -> bool {
+    !matches!(node.state, NodeState::Leaving | NodeState::Gone | NodeState::Draining | NodeState::Rebuilding)
 }
 
 /// The ready master that acts for the cluster.

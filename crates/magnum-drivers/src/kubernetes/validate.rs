@@ -1,6 +1,6 @@
 //! What a Kubernetes cluster refuses, and what it accepts with a word about it.
 
-use super::{KubernetesSettings, shape, versions};
+use super::{KubernetesSettings, pod_ranges, shape, versions};
 use crate::{
     error::DriverError,
     heat_stack,
@@ -27,6 +27,9 @@ pub(super) fn validate(
             field: "network_driver",
             problem: format!("{driver:?} is not known; use one of {}", NETWORKS.join(", ")),
         });
+    }
+    if spec.network_driver == Some("bridge") {
+        pod_ranges::check(spec.labels)?;
     }
     if given(spec.volume_driver) && spec.volume_driver != Some("cinder") {
         return Err(field("volume_driver", "Kubernetes offers cinder or nothing"));
@@ -145,6 +148,10 @@ mod tests {
     fn what_cannot_be_served_is_refused_by_the_fields_name() {
         let refused = [
             (check(true, &[], |s| s.network_driver = Some("docker")), "network_driver"),
+            (
+                check(true, &[("pods_network_cidr", "10.0.0.0/25")], |s| s.network_driver = Some("bridge")),
+                "pods_network_cidr",
+            ),
             (check(true, &[], |s| s.volume_driver = Some("rexray")), "volume_driver"),
             (check(true, &[], |s| s.docker_storage_driver = Some("floppy")), "docker_storage_driver"),
             (check(true, &[], |s| s.docker_volume_size = Some(0)), "docker_volume_size"),

@@ -22,7 +22,7 @@ use crate::{
     labels::{LabelSpec, Warning},
 };
 use magnum_types::{
-    Authority, Cluster, ClusterTemplate, Coe, Labels, NodeGroup, NodeRegistration, ServerType,
+    Authority, Cluster, ClusterTemplate, Coe, Labels, NodeGroup, NodeRegistration, Role, ServerType,
 };
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -154,6 +154,10 @@ impl Driver for LocalKubernetesDriver {
         self.seen(inputs, |kubernetes, inputs| kubernetes.plan(inputs))
     }
 
+    fn allot(&self, inputs: &PlanInputs<'_>) -> Result<Option<BTreeMap<String, String>>, DriverError> {
+        self.seen(inputs, |kubernetes, inputs| kubernetes.allot(inputs))
+    }
+
     fn authorities(&self) -> &'static [Authority] {
         self.kubernetes.authorities()
     }
@@ -200,6 +204,10 @@ impl Driver for LocalKubernetesDriver {
 
     fn facts_wanted(&self) -> &'static [&'static str] {
         self.kubernetes.facts_wanted()
+    }
+
+    fn believes(&self, role: Role, fact: &str) -> bool {
+        self.kubernetes.believes(role, fact)
     }
 
     fn drains<'a>(&self, nodes: &'a [NodeRegistration]) -> Option<&'a NodeRegistration> {

@@ -12,7 +12,7 @@ use crate::{
     labels::{LabelSpec, Warning},
     swarm::{GROUPS, SwarmDriver},
 };
-use magnum_types::{Cluster, ClusterTemplate, Coe, Labels, NodeRegistration, ServerType};
+use magnum_types::{Cluster, ClusterTemplate, Coe, Labels, NodeRegistration, Role, ServerType};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
@@ -116,6 +116,10 @@ impl Driver for LocalDriver {
 
     fn facts_wanted(&self) -> &'static [&'static str] {
         SwarmDriver.facts_wanted()
+    }
+
+    fn believes(&self, role: Role, fact: &str) -> bool {
+        SwarmDriver.believes(role, fact)
     }
 
     fn drains<'a>(&self, nodes: &'a [NodeRegistration]) -> Option<&'a NodeRegistration> {

@@ -134,6 +134,11 @@ impl Driver for SwarmDriver {
         &[WORKER_TOKEN, MANAGER_TOKEN]
     }
 
+    fn believes(&self, role: Role, fact: &str) -> bool {
+        let of_managers = matches!(fact, WORKER_TOKEN | MANAGER_TOKEN | FOUNDER);
+        fact == ENGINE_VERSION || (role == Role::Master && of_managers)
+    }
+
     fn drains<'a>(&self, nodes: &'a [NodeRegistration]) -> Option<&'a NodeRegistration> {
         plan::acting_manager(nodes)
     }

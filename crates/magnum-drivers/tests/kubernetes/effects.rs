@@ -43,7 +43,7 @@ const ROWS: &[Row] = &[
     ("portal_network_cidr", "10.9.0.0/16", &[], Appears("--service-cluster-ip-range=10.9.0.0/16")),
     ("dns_service_ip", "10.254.0.99", &[], Appears("10.254.0.99")),
     ("dns_cluster_domain", "example.internal", &[], Appears("\"clusterDomain\": \"example.internal\"")),
-    ("pods_network_cidr", "10.9.0.0/16", BRIDGE, Appears("--cluster-cidr=10.9.0.0/16")),
+    ("pods_network_cidr", "10.9.0.0/16", BRIDGE, Appears("\"subnet\": \"10.9.0.0/24\"")),
     ("flannel_network_cidr", "10.9.0.0/16", &[], Appears("--cluster-cidr=10.9.0.0/16")),
     ("flannel_network_subnetlen", "25", &[], Appears("--node-cidr-mask-size=25")),
     ("flannel_backend", "host-gw", &[], Appears("host-gw")),

@@ -38,6 +38,7 @@ fn world(masters: i32, workers: i32) -> World {
     world.workers.docker_volume_size = Some(30);
     world.template.network_driver = Some("bridge".into());
     world.template.cluster_distro = Some("magnum-local".into());
+    world.facts = world.allotted(0).unwrap();
     world
 }
 
@@ -110,6 +111,7 @@ fn a_node_is_told_what_a_cloud_would_tell_it_that_has_no_volumes_and_no_credenti
                        --image-gc-high-threshold=100 --image-gc-low-threshold=99";
         bare.set("kubelet_options", options);
         bare.template = ClusterTemplate { ..asked.template.clone() };
+        bare.facts = bare.allotted(0).unwrap();
         for index in 0..asked.nodes.len() {
             let own = bare.inputs(index, |inputs| KubernetesDriver::default().plan(inputs)).unwrap().steps;
             assert_eq!(plan(&asked, index), own);

@@ -117,6 +117,15 @@ impl World {
     }
 
     pub fn inputs<T>(&self, index: usize, ask: impl FnOnce(&PlanInputs<'_>) -> T) -> T {
+        self.inputs_with(&self.facts, index, ask)
+    }
+
+    fn inputs_with<T>(
+        &self,
+        facts: &BTreeMap<String, String>,
+        index: usize,
+        ask: impl FnOnce(&PlanInputs<'_>) -> T,
+    ) -> T {
         let groups = [self.masters.clone(), self.workers.clone()];
         ask(&PlanInputs {
             cluster: &self.cluster,
@@ -124,15 +133,23 @@ impl World {
             node: &self.nodes[index],
             nodes: &self.nodes,
             nodegroups: &groups,
-            facts: &self.facts,
+            facts,
             authorities: &self.authorities,
             cloud: self.cloud.as_ref(),
             cloud_is_new: self.cloud_is_new,
         })
     }
 
+    /// The facts with what the server gives out before the node has a plan.
+    pub fn allotted(&self, index: usize) -> Result<BTreeMap<String, String>, String> {
+        let new =
+            self.inputs(index, |inputs| self.driver.allot(inputs)).map_err(|error| error.to_string())?;
+        Ok(new.unwrap_or_else(|| self.facts.clone()))
+    }
+
     pub fn plan(&self, index: usize) -> Option<Vec<PlanStep>> {
-        self.inputs(index, |inputs| self.driver.plan(inputs)).map(|plan| plan.steps)
+        let facts = self.allotted(index).unwrap();
+        self.inputs_with(&facts, index, |inputs| self.driver.plan(inputs)).map(|plan| plan.steps)
     }
 
     pub fn stack(&self) -> Stack {
@@ -175,7 +192,7 @@ pub fn settings() -> DriverSettings {
     }
 }
 
-fn node(role: Role, index: u8) -> NodeRegistration {
+pub fn node(role: Role, index: u8) -> NodeRegistration {
     let (word, octet, group) = match role {
         Role::Master => ("master", 10 + index, 1),
         Role::Worker => ("node", 20 + index, 2),

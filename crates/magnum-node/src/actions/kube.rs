@@ -1,6 +1,6 @@
 //! Kubernetes through `kubectl`: what one node asks of the API, and what a master does for all.
 
-use super::{Context, Facts, complaint, file, must, unit};
+use super::{Context, Facts, complaint, must, unit};
 use crate::{
     error::StepError,
     machine::{Command, Machine, Output},
@@ -15,8 +15,6 @@ pub(super) mod manifests;
 pub(super) mod marks;
 pub(super) mod rollout;
 
-/// Where a configuration wants the node's range of pod addresses.
-const POD_CIDR: &str = "__POD_CIDR__";
 /// Longest list of nodes that is read, in bytes. A node that has many images is shown with tens of kilobytes.
 const LIST_LIMIT: u64 = 128 * 1024 * 1024;
 
@@ -153,22 +151,6 @@ pub(super) fn forget(context: &Context<'_>, kubectl: &Kubectl, nodes: &[String])
         must(context, &command(kubectl, &["delete", "node", node, "--ignore-not-found", "--wait=false"]))?;
     }
     Ok(())
-}
-
-pub(super) fn pod_network(
-    context: &mut Context<'_>,
-    kubectl: &Kubectl,
-    node: &str,
-    path: &str,
-    content: &str,
-) -> Result<Facts, StepError> {
-    let range = must(context, &command(kubectl, &["get", "node", node, "-o", "jsonpath={.spec.podCIDR}"]))?;
-    let range = range.trim();
-    if range.is_empty() {
-        return Err(StepError::NotYet(format!("{node} has no range of pod addresses yet")));
-    }
-    file::apply(context, path, 0o644, content.replace(POD_CIDR, range).as_bytes())?;
-    Ok(Facts::from([(format!("pod_cidr.{node}"), Text(range.to_owned()))]))
 }
 
 pub(super) fn versions(context: &Context<'_>, kubelet: &str) -> Result<Facts, StepError> {

@@ -17,7 +17,6 @@ pub struct KubeNode {
     pub message: String,
     /// When its kubelet last spoke: seconds since [`crate::world::DAY`].
     pub said: Option<u64>,
-    pub range: String,
     /// Drains that fail before one succeeds.
     pub stubborn: usize,
     pub drained: bool,
@@ -62,7 +61,7 @@ impl KubeNode {
                 value => json!({"key": key, "value": value, "effect": effect}),
             }
         };
-        let mut spec = json!({"podCIDR": self.range});
+        let mut spec = json!({});
         if self.cordoned {
             spec["unschedulable"] = json!(true);
         }
@@ -152,10 +151,9 @@ impl Cluster {
                 ok(json!({"kind": "List", "items": items}).to_string())
             }
             ["get", "node", name, "-o", form] => match self.nodes.get(*name) {
-                Some(node) if *form == "json" => ok(node.json(name).to_string()),
                 Some(node) => {
-                    assert_eq!(*form, "jsonpath={.spec.podCIDR}");
-                    ok(node.range.clone())
+                    assert_eq!(*form, "json");
+                    ok(node.json(name).to_string())
                 }
                 None => gone(name),
             },

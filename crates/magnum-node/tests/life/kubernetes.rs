@@ -230,23 +230,6 @@ fn a_node_that_is_not_ready_says_why() {
 }
 
 #[test]
-fn the_range_of_pod_addresses_is_written_and_told() {
-    let world = kube();
-    let action = Action::PodNetwork {
-        kubectl: kubectl(),
-        node: "n0".to_owned(),
-        path: "/etc/cni/net.d/10-magnum.conflist".to_owned(),
-        content: "{\"subnet\": \"__POD_CIDR__\"}".to_owned(),
-    };
-    world.0.borrow_mut().cluster.nodes.insert("n0".to_owned(), node("False"));
-    assert_eq!(error_of(&world, action.clone()), "n0 has no range of pod addresses yet");
-    world.0.borrow_mut().cluster.nodes.get_mut("n0").unwrap().range = "10.100.3.0/24".to_owned();
-    apply(&world, &only(2, action));
-    assert_eq!(world.file("/etc/cni/net.d/10-magnum.conflist"), "{\"subnet\": \"10.100.3.0/24\"}");
-    assert_eq!(world.last_report().facts["pod_cidr.n0"].0, "10.100.3.0/24");
-}
-
-#[test]
 fn versions_are_told_as_the_programs_say_them() {
     let world = kube();
     world.0.borrow_mut().files.insert(KUBELET.to_owned(), (0o755, b"Kubernetes v1.20.2\n".to_vec()));

@@ -260,13 +260,16 @@ impl Planned<'_> {
             ("use-service-account-credentials", "true"),
             ("service-account-private-key-file", SERVICE_ACCOUNTS),
             ("root-ca-file", &authority(Authority::Cluster)),
-            ("allocate-node-cidrs", "true"),
-            ("cluster-cidr", self.pods()),
-            ("node-cidr-mask-size", value(labels, "flannel_network_subnetlen")),
             ("service-cluster-ip-range", self.services()),
             ("cluster-name", &self.inputs.cluster.uuid.to_string()),
         ] {
             controllers.flag(name, value);
+        }
+        // Nodes that bridge have their ranges from Magnum, before there is an API (see `pod_ranges`).
+        controllers.flag("allocate-node-cidrs", if self.bridges() { "false" } else { "true" });
+        if !self.bridges() {
+            controllers.flag("cluster-cidr", self.pods());
+            controllers.flag("node-cidr-mask-size", value(labels, "flannel_network_subnetlen"));
         }
         if self.has_cloud() {
             controllers.flag("cloud-provider", "external");

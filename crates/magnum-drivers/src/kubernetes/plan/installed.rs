@@ -6,6 +6,7 @@ use super::Planned;
 use crate::{
     inputs::CloudCredential,
     kubernetes::{
+        ADDON,
         addons::{self, Addon, AddonInputs},
         shape::{dns_address, network_driver, port, value},
     },
@@ -17,8 +18,6 @@ use magnum_types::{
 };
 use secrecy::ExposeSecret as _;
 
-/// Facts of this beginning: `on` for a set that was applied.
-const APPLIED: &str = "addon.";
 /// The set that masters and nodes cannot do without.
 const RULES: &str = "rbac";
 
@@ -31,7 +30,7 @@ impl Planned<'_> {
 
     pub(super) fn addons(&self) -> Vec<PlanStep> {
         let applied = |addon: &Addon| {
-            self.inputs.facts.get(&format!("{APPLIED}{}", addon.set)).is_some_and(|state| state == "on")
+            self.inputs.facts.get(&format!("{ADDON}{}", addon.set)).is_some_and(|state| state == "on")
         };
         let due = |addon: &Addon| addon.set != RULES && (!addon.manifest.is_empty() || applied(addon));
         let mut acting = Vec::new();

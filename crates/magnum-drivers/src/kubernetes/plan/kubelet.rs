@@ -3,9 +3,8 @@
 
 use super::{
     Planned,
-    control_plane::{Component, unit_path},
+    control_plane::Component,
     kubeconfig,
-    network::BRIDGE,
     trust::{authority, pair},
 };
 use crate::{
@@ -13,7 +12,7 @@ use crate::{
         identity::{KUBE_PROXY, KUBELET, KUBELET_SERVER},
         shape::{dns_address, value},
     },
-    plan_steps::{file, unit},
+    plan_steps::file,
     stack_values::label,
 };
 use magnum_types::{Authority, plan::PlanStep};
@@ -30,32 +29,15 @@ impl Planned<'_> {
             file("kubelet options", CONFIG, 0o644, self.kubelet_config()),
             file("proxy options", PROXY_CONFIG, 0o644, self.proxy_config()),
         ];
-        let path = unit_path(KUBELET);
-        steps.push(file(
-            "kubelet unit file",
-            &path,
-            0o644,
-            self.kubelet_unit().text("Kubernetes node agent"),
-        ));
-        steps.push(self.kubelet_started("kubelet"));
+        let ((client, _), (server, _)) = (pair(KUBELET), pair(KUBELET_SERVER));
+        let config = kubeconfig(KUBELET);
+        let watched = [CONFIG, &ca, &client, &server, &config];
+        steps.extend(self.component(KUBELET, &self.kubelet_unit(), "Kubernetes node agent", &watched));
         let (own, _) = pair(KUBE_PROXY);
         let config = kubeconfig(KUBE_PROXY);
         let watched = [PROXY_CONFIG, &ca, &own, &config];
         steps.extend(self.component("kube-proxy", &self.proxy_unit(), "Kubernetes service proxy", &watched));
         steps
-    }
-
-    /// The kubelet with all that it runs with, the pods' network among it: it learns of its range of addresses from the
-    /// kubelet itself, and a kubelet that starts with it is ready at once, another when it next looks, ten seconds later.
-    pub(super) fn kubelet_started(&self, name: &str) -> PlanStep {
-        let (client, _) = pair(KUBELET);
-        let (server, _) = pair(KUBELET_SERVER);
-        let (path, ca, config) = (unit_path(KUBELET), authority(Authority::Cluster), kubeconfig(KUBELET));
-        let mut watched = vec![path.as_str(), CONFIG, &ca, &client, &server, &config];
-        if self.bridges() {
-            watched.push(BRIDGE);
-        }
-        unit(name, "kubelet.service", &watched)
     }
 
     fn kubelet_unit(&self) -> Component {

@@ -1,9 +1,9 @@
 //! The pods' network. `bridge` needs no image: every node bridges its own range, and the routes to the others are this
-//! plan's, made from what each node tells. The other drivers are manifests, applied with the add-ons.
+//! plan's, made from the range that each node was given (`pod_ranges`). The other drivers are manifests, applied with the add-ons.
 
 use super::Planned;
 use crate::{
-    kubernetes::{POD_CIDR, shape::network_driver},
+    kubernetes::{pod_ranges, shape::network_driver},
     plan_steps::{MINUTE, file, step, unit},
 };
 use magnum_types::{
@@ -13,7 +13,7 @@ use magnum_types::{
 use serde_json::json;
 
 /// The network of a node's pods, where nodes bridge their own range.
-pub(super) const BRIDGE: &str = "/etc/cni/net.d/10-magnum.conflist";
+const BRIDGE: &str = "/etc/cni/net.d/10-magnum.conflist";
 const ROUTES: &str = "/etc/magnum/pod-routes";
 const UNIT: &str = "/etc/systemd/system/magnum-pod-routes.service";
 
@@ -22,17 +22,13 @@ impl Planned<'_> {
         network_driver(self.inputs.template) == "bridge"
     }
 
-    pub(super) fn network(&self) -> Vec<PlanStep> {
+    /// `None` while the node has no range of its own.
+    pub(super) fn network(&self) -> Option<Vec<PlanStep>> {
         if !self.bridges() {
             // What another driver left behind would win by its name.
-            return vec![step("no bridge", MINUTE, Action::NoFile { path: BRIDGE.to_owned() })];
+            return Some(vec![step("no bridge", MINUTE, Action::NoFile { path: BRIDGE.to_owned() })]);
         }
-        let bridge = Action::PodNetwork {
-            kubectl: self.kubectl(),
-            node: self.node().name.clone(),
-            path: BRIDGE.to_owned(),
-            content: bridge(),
-        };
+        let own = pod_ranges::of(self.inputs.facts, self.node())?;
         let unit_text = format!(
             "[Unit]\n\
              Description=Routes to the pods of other nodes\n\
@@ -45,13 +41,12 @@ impl Planned<'_> {
              [Install]\n\
              WantedBy=multi-user.target\n"
         );
-        vec![
-            step("pod network", 15 * MINUTE, bridge),
-            self.kubelet_started("kubelet with pod network"),
+        Some(vec![
+            file("pod network", BRIDGE, 0o644, bridge(own)),
             file("pod routes", ROUTES, 0o644, self.routes()),
             file("pod routes unit file", UNIT, 0o644, unit_text),
             unit("routes to pods", "magnum-pod-routes.service", &[ROUTES, UNIT]),
-        ]
+        ])
     }
 
     /// A line for each other node whose range is known.
@@ -63,7 +58,7 @@ impl Planned<'_> {
             .iter()
             .filter(|node| node.instance_id != self.node().instance_id && node.state != NodeState::Gone);
         for node in others {
-            if let Some(range) = self.inputs.facts.get(&format!("{POD_CIDR}{}", node.name)) {
+            if let Some(range) = pod_ranges::of(self.inputs.facts, node) {
                 lines.push(format!("route replace {range} via {}", node.address));
             }
         }
@@ -72,7 +67,7 @@ impl Planned<'_> {
     }
 }
 
-fn bridge() -> String {
+fn bridge(range: &str) -> String {
     let config = json!({
         "cniVersion": "0.4.0",
         "name": "magnum",
@@ -81,7 +76,7 @@ fn bridge() -> String {
                 "type": "bridge", "bridge": "cni0", "isGateway": true, "ipMasq": true, "hairpinMode": true,
                 "ipam": {
                     "type": "host-local",
-                    "ranges": [[{"subnet": "__POD_CIDR__"}]],
+                    "ranges": [[{"subnet": range}]],
                     "routes": [{"dst": "0.0.0.0/0"}],
                 },
             },
