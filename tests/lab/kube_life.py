@@ -128,7 +128,8 @@ class KubernetesLife(Life):
         self.assertIn("web-", outside.stdout, outside.stderr)
 
     def test_a_kubernetes_cluster_lives_from_create_to_delete(self):
-        template, name = self.kube_template(), f"k1-{self.suffix}"
+        self.next_image()
+        template, name = self.kube_template("--image", f"kube-next-{self.suffix}"), f"k1-{self.suffix}"
         self.client.run("coe", "cluster", "create", name, "--cluster-template", template, "--node-count", "2")
         self.assertEqual(self.magnum.cluster(name)["status"], "CREATE_IN_PROGRESS")
         cluster = self.magnum.wait(name, ["CREATE_COMPLETE"], 300)
@@ -168,11 +169,13 @@ class KubernetesLife(Life):
             self.assertEqual(health["api"], "ok")
             self.step("HEALTHY by the masters' own word")
             self.rotate(name, kubectl)
-            self.rotate_credential(name, self.config(name, directory))
-        self.client.run("coe", "nodegroup", "delete", name, "gpu")
-        self.magnum.wait(name, ["UPDATE_COMPLETE"], 240)
-        self.assertEqual(sorted(role_of(server) for server in self.servers(name)), ["master", "node"])
-        self.step("the node group deleted: its server is gone")
+            kubectl = self.config(name, directory)
+            self.rotate_credential(name, kubectl)
+            self.client.run("coe", "nodegroup", "delete", name, "gpu")
+            self.magnum.wait(name, ["UPDATE_COMPLETE"], 240)
+            self.assertEqual(sorted(role_of(server) for server in self.servers(name)), ["master", "node"])
+            self.step("the node group deleted: its server is gone")
+            self.upgrade(name, kubectl)
         self.leave_things_behind(cluster["uuid"])
         self.step("a load balancer, its floating IP and security group, as Kubernetes makes and marks them")
         self.client.run("coe", "cluster", "delete", name)
@@ -316,34 +319,48 @@ class KubernetesLife(Life):
         self.client.run("floating", "ip", "create", "public", "--port", balancer["vip_port_id"], "--description", mark)
         self.client.run("security", "group", "create", f"lb-sg-{uuid}-default-web", "--description", mark)
 
-    def test_an_upgrade_goes_node_by_node_and_the_api_stays(self):
-        self.next_image()
+    def upgrade(self, name, kubectl):
+        """To a later release in place, node by node; the API stays."""
         release = lambda tag: LABELS.replace("kube_tag=v1.20.2", f"kube_tag={tag}")
-        more = ["--image", f"kube-next-{self.suffix}"]
-        template, name = self.kube_template(*more), f"k4-{self.suffix}"
-        later = f"later-{self.suffix}"
-        self.client.run("coe", "cluster", "template", "create", later, *TEMPLATE, *more, "--labels", release("v1.20.9"))
-        self.client.run("coe", "cluster", "create", name, "--cluster-template", template, "--node-count", "2")
-        self.magnum.wait(name, ["CREATE_COMPLETE"], 300)
-        self.step("CREATE_COMPLETE")
-        with tempfile.TemporaryDirectory() as directory:
-            kubectl = self.config(name, directory)
-            refused = self.client.run("coe", "cluster", "upgrade", name, self.template_of("v1.37.0", release), check=False)
-            self.assertIn("kube_tag", refused.stderr)
-            self.client.run("coe", "cluster", "upgrade", name, later)
-            most, until = 0, time.monotonic() + 600
-            while self.magnum.cluster(name)["status"] == "UPDATE_IN_PROGRESS" and time.monotonic() < until:
-                nodes = kubectl.run("get", "nodes", "-o", "jsonpath={.items[*].spec.unschedulable}", check=False, timeout=30)
-                most = max(most, nodes.stdout.split().count("true"))
-                time.sleep(1)
-            cluster = self.magnum.wait(name, ["UPDATE_COMPLETE"], 10)
-            self.assertLessEqual(most, 1, "one node at a time is empty")
-            self.assertEqual((cluster["coe_version"], cluster["labels"]["kube_tag"]), ("v1.20.9", "v1.20.9"))
-            self.assert_at_work(kubectl, 3)
-            for node in [f for f in guests() if name in f]:
-                runs = guest(node, "systemctl", "show", "kubelet", "--property=ExecStart")
-                self.assertIn("/opt/kubernetes/v1.20.9/bin/kubelet", runs)
+        image = ["--image", f"kube-next-{self.suffix}"]
+        far, later = f"far-{self.suffix}", f"later-{self.suffix}"
+        for template, tag in ((far, "v1.37.0"), (later, "v1.20.9")):
+            self.client.run("coe", "cluster", "template", "create", template, *TEMPLATE, *image, "--labels", release(tag))
+        refused = self.client.run("coe", "cluster", "upgrade", name, far, check=False)
+        self.assertIn("kube_tag", refused.stderr)
+        self.client.run("coe", "cluster", "upgrade", name, later)
+        most, until = 0, time.monotonic() + 600
+        while self.magnum.cluster(name)["status"] == "UPDATE_IN_PROGRESS" and time.monotonic() < until:
+            nodes = kubectl.run("get", "nodes", "-o", "jsonpath={.items[*].spec.unschedulable}", check=False, timeout=30)
+            most = max(most, nodes.stdout.split().count("true"))
+            time.sleep(1)
+        cluster = self.magnum.wait(name, ["UPDATE_COMPLETE"], 10)
+        self.assertLessEqual(most, 1, "one node at a time is empty")
+        self.assertEqual((cluster["coe_version"], cluster["labels"]["kube_tag"]), ("v1.20.9", "v1.20.9"))
+        self.assert_at_work(kubectl, 2)
+        for node in [f for f in guests() if name in f]:
+            runs = guest(node, "systemctl", "show", "kubelet", "--property=ExecStart")
+            self.assertIn("/opt/kubernetes/v1.20.9/bin/kubelet", runs)
         self.step(f"upgraded to v1.20.9 (the same programs under that name), at most {most} node empty at a time")
+
+    def test_a_cluster_that_nobody_reaches_from_outside_is_seen_by_its_nodes_own_word(self):
+        floating = lambda: len(Cloud("admin").get("neutron", "/v2.0/floatingips")["floatingips"])
+        template, name, before = self.kube_template(), f"k2-{self.suffix}", floating()
+        self.client.run("coe", "cluster", "create", name, "--cluster-template", template, "--node-count", "0",
+                        "--floating-ip-disabled")
+        cluster = self.magnum.wait(name, ["CREATE_COMPLETE"], 300)
+        self.step("CREATE_COMPLETE of one master without a floating IP")
+        self.assertRegex(cluster["api_address"], r"^https://10\.0\.0\.\d+:6443$")
+        self.assertEqual([f"https://{address}:6443" for address in cluster["master_addresses"]], [cluster["api_address"]])
+        self.assertEqual((floating(), cluster["coe_version"]), (before, "v1.20.2"))
+        outside = subprocess.run([LAB / "client", "curl", "-sk", "-m", "3", cluster["api_address"]], capture_output=True)
+        self.assertNotEqual(outside.returncode, 0, "the cluster is not private")
+        health = self.wait_healthy(name)
+        self.assertEqual(health["api"], "ok")
+        self.step("HEALTHY by the master's own word")
+        [master] = [node for node in guests() if name in node]
+        inside = guest(master, "kubectl", "--kubeconfig", "/etc/kubernetes/admin.conf", "get", "nodes", "--no-headers")
+        self.assertRegex(inside, rf"^{master} +Ready ")
         self.client.run("coe", "cluster", "delete", name)
         self.magnum.wait(name, [None], 240)
         self.assert_nothing_left()
@@ -354,12 +371,6 @@ class KubernetesLife(Life):
         while len(kubectl.ready()) < count and time.monotonic() < until:
             time.sleep(1)
         self.assertEqual(len(kubectl.ready()), count)
-
-    def template_of(self, tag, release):
-        name = f"far-{self.suffix}"
-        self.client.run("coe", "cluster", "template", "create", name, *TEMPLATE, "--image", f"kube-next-{self.suffix}",
-                        "--labels", release(tag))
-        return name
 
     def next_image(self):
         """An image that brings a second release: the same programs at a path that names it."""
