@@ -52,8 +52,14 @@ pub async fn report(
         ))
         .into());
     }
+    let new_state = match report.result {
+        StepResult::Ready => Some(NodeState::Ready),
+        StepResult::Failed => Some(NodeState::Failed),
+        StepResult::Done | StepResult::Alive => None,
+    };
     let has_facts = !report.facts.is_empty();
-    if has_facts {
+    let joins = new_state == Some(NodeState::Ready) && node.state == NodeState::Registered;
+    if has_facts || joins {
         let driver = driver(&state, &state.store.cluster_by_id(node.cluster).await?)?;
         if let Some(fact) = report.facts.keys().find(|fact| !driver.believes(node.role, fact)) {
             return Err(ServiceError::forbidden(format!(
@@ -62,12 +68,12 @@ pub async fn report(
             ))
             .into());
         }
+        if joins && driver.labels_nodes() {
+            // The master that acts for the cluster has not found it yet. Before its word is kept, so that nobody sees it
+            // ready and takes the present plan for the one that marks it.
+            state.store.plan_raise(node.cluster).await?;
+        }
     }
-    let new_state = match report.result {
-        StepResult::Ready => Some(NodeState::Ready),
-        StepResult::Failed => Some(NodeState::Failed),
-        StepResult::Done | StepResult::Alive => None,
-    };
     let cut = |text: &str, length: usize| text.chars().take(length).collect::<String>();
     let mut error = report.error.as_deref().map(|error| cut(error, MAX_ERROR));
     if new_state == Some(NodeState::Failed) {
@@ -94,7 +100,7 @@ pub async fn report(
         .store
         .node_report(&node.instance_id, NodeReport { state: new_state, generation, step, error })
         .await?;
-    if has_facts {
+    if has_facts || joins {
         state.held.news();
     }
     if (new_state.is_some() || has_facts)

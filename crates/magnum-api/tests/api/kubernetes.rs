@@ -139,6 +139,23 @@ async fn every_node_has_its_share_of_the_pods_range_with_its_first_plan_or_fails
     assert!(error.contains("pods_network_cidr: no share of 10.100.0.0/24"), "{error}");
 }
 
+/// The master that acts for the cluster gives a node its labels, so its plan is another one once the node is there.
+#[tokio::test]
+async fn a_node_that_is_ready_for_the_first_time_raises_the_plans() {
+    let app = App::start().await;
+    let (cluster, _, worker) = cluster(&app).await;
+    let generation = async || app.state.store.handle_get(cluster).await.unwrap().plan_generation;
+    let ready = async |generation: i64| {
+        let report = json!({"generation": generation, "step": "signal", "result": "ready"});
+        assert_eq!(ask(&app, &worker, "/v1/nodes/report", report).await.status, 204);
+    };
+    let before = generation().await;
+    ready(before).await;
+    assert_eq!(generation().await, before + 1);
+    ready(before + 1).await;
+    assert_eq!(generation().await, before + 1, "only the first time");
+}
+
 #[tokio::test]
 async fn masters_tell_the_health_and_workers_do_not() {
     let app = App::start().await;

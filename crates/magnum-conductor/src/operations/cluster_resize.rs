@@ -38,6 +38,7 @@ impl ClusterResize {
             Box::new(steps::NodesDrained(world.clone())),
             Box::new(steps::StackScale(world.clone())),
             Box::new(steps::StackWait::update(world.clone())),
+            Box::new(steps::NodesMarked(world.clone())),
             // And forgets them once they are gone, so that no node is listed as down.
             Box::new(steps::NodesGone(world.clone())),
             Box::new(steps::NodesForgotten(world.clone())),

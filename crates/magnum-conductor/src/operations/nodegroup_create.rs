@@ -24,6 +24,7 @@ impl NodeGroupCreate {
             Box::new(steps::GroupJoinSecret(world.clone())),
             Box::new(steps::GroupStackCreate(world.clone())),
             Box::new(steps::StackWait::create(world.clone())),
+            Box::new(steps::NodesMarked(world.clone())),
         ];
         Self { steps }
     }

@@ -9,6 +9,7 @@ mod group_stack;
 mod images;
 mod join_secret;
 mod leavings;
+mod marks;
 mod monitor_ports;
 mod nodes;
 mod rotation;
@@ -32,6 +33,7 @@ pub use group_stack::{GroupJoinSecret, GroupStackCreate};
 pub use images::ImagesSettled;
 pub use join_secret::JoinSecret;
 pub use leavings::{LeavingsDelete, RemainsDelete};
+pub use marks::NodesMarked;
 pub use nodes::{Chosen, GroupNodesChosen, NodesChosen, NodesDrained, NodesForgotten, NodesGone, NodesLeave};
 pub use rotation::{
     RotationBegun, RotationBundles, RotationEnded, RotationFollowed, RotationOldDelete, RotationPhaseBegun,

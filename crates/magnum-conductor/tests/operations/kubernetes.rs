@@ -8,7 +8,7 @@ use crate::{
 use magnum_fakes::{Named, seed::NEXT_IMAGE};
 use magnum_secrets::CertificateStore;
 use magnum_types::{
-    NodeRegistration, NodeState, OperationState, Role, RotationPhase, Status,
+    Labels, NodeGroupPatch, NodeRegistration, NodeState, OperationState, Role, RotationPhase, Status,
     nodegroup::{DEFAULT_MASTER, DEFAULT_WORKER},
 };
 use std::{collections::BTreeSet, time::Duration};
@@ -57,6 +57,40 @@ async fn masters_are_upgraded_one_by_one_and_then_workers_in_batches() {
     for group in &view.nodegroups {
         assert_eq!(group.version.as_deref(), Some("v1.36.0"), "{}", group.name);
         assert_eq!(group.labels.get("kube_tag"), Some("v1.36.0"), "{}", group.name);
+    }
+}
+
+/// Who waits for a group with labels can rely on them, unless nobody is there to put them on its nodes.
+#[tokio::test]
+async fn a_group_with_labels_is_there_when_the_acting_master_has_followed_or_is_silent() {
+    for master_speaks in [true, false] {
+        let rig = Rig::kubernetes(1).await.living(1).await;
+        let create = rig.accept_nodegroup(1).await;
+        let view = rig.view().await.unwrap();
+        let group = view.nodegroups.iter().find(|group| group.name == "further").unwrap();
+        let labels = Labels::from_iter([("tier".to_owned(), "gold".to_owned())]);
+        let patch = NodeGroupPatch { node_labels: Some(Some(labels)), ..Default::default() };
+        rig.store.nodegroup_update(group, &patch).await.unwrap();
+        rig.nodes.report().await;
+        rig.nodes.silence(Some("-master-"));
+        rig.store.plan_raise(rig.cluster).await.unwrap();
+        let conductor = rig.conductor(None);
+        for _ in 0..30 {
+            assert_eq!(conductor.turn(create).await, None, "its nodes are not marked");
+        }
+        if master_speaks {
+            rig.nodes.silence(None);
+        }
+        let mut turns = 0;
+        let ended = loop {
+            turns += 1;
+            if let Some(ended) = conductor.turn(create).await {
+                break ended;
+            }
+        };
+        assert_eq!(ended, Drove::Ended(OperationState::Done));
+        assert_eq!(turns < 10, master_speaks, "{turns}");
+        assert!(turns < 60, "a master that says nothing keeps nobody waiting: {turns}");
     }
 }
 

@@ -11,7 +11,10 @@ use crate::{
 };
 use magnum_conductor::{TrustSettings, World, WorldSettings, operations, stack_board::StackBoard};
 use magnum_db::{ClusterView, DatabaseSettings, DbError, Store};
-use magnum_drivers::{DriverSettings, Registry, RegistrySettings, kubernetes::KubernetesSettings};
+use magnum_drivers::{
+    DriverSettings, Registry, RegistrySettings,
+    kubernetes::{KubernetesSettings, SERVICE_ACCOUNT_KEY},
+};
 use magnum_fakes::{Account, FakeCloud, Named, When};
 use magnum_openstack::Cloud;
 use magnum_operations::{Engine, EngineSettings, OperationKind, Ran};
@@ -21,11 +24,13 @@ use magnum_types::{
     Status, VirtualClock,
     nodegroup::{DEFAULT_MASTER, DEFAULT_WORKER},
     operation::StoreError,
+    places,
 };
-use magnum_x509::{KeyAlgorithm, SealingKey, SealingKeys};
+use magnum_x509::{KeyAlgorithm, PrivateKey, SealingKey, SealingKeys};
+use secrecy::ExposeSecret as _;
 use std::{
     sync::{
-        Arc,
+        Arc, LazyLock,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -128,11 +133,26 @@ impl Rig {
     /// The same world once its cluster lives, with this many workers.
     pub async fn living(self, workers: i32) -> Self {
         let create = self.accept_create(workers).await;
+        self.give_signing_key().await;
         assert_eq!(self.finish(create).await, OperationState::Done, "a cluster to work on is made");
         // Heat's time stamps are whole seconds.
         self.pass(5);
         self.register_nodes().await;
         self
+    }
+
+    /// The key that the create would draw: one for all worlds of a test, since it takes longer than all else of a world.
+    async fn give_signing_key(&self) {
+        static KEY: LazyLock<String> = LazyLock::new(|| {
+            let key = PrivateKey::generate(KeyAlgorithm::Rsa { bits: 2048 }).unwrap();
+            key.to_pkcs8_pem().unwrap().expose_secret().to_owned()
+        });
+        if self.template.coe != Coe::Kubernetes {
+            return;
+        }
+        let facts = serde_json::json!({ SERVICE_ACCOUNT_KEY: *KEY }).to_string();
+        let sealed = self.keys.seal(&places::facts(self.cluster), facts.as_bytes()).unwrap();
+        self.store.handle_set_facts(self.cluster, &sealed, None).await.unwrap();
     }
 
     /// Every server of a Kubernetes cluster that has not registered does so, and is ready.
