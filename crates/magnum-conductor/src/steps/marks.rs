@@ -29,11 +29,10 @@ impl Step<Change> for NodesMarked {
         let nodes = self.0.store.nodes_of(view.cluster.uuid).await.map_err(failure::database)?;
         let wanted = self.0.handle(cx).await?.plan_generation;
         let Some(acting) = driver.drains(&nodes) else { return Ok(Look::Done(Effect::nothing())) };
-        let ready = nodes
-            .iter()
-            .filter(|node| node.nodegroup == group.uuid)
-            .all(|node| node.state == NodeState::Ready);
-        let marked = ready && acting.generation >= wanted;
+        // Others than those that come are not waited for: they leave, or have failed before.
+        let coming =
+            nodes.iter().any(|node| node.nodegroup == group.uuid && node.state == NodeState::Registered);
+        let marked = !coming && acting.generation >= wanted;
         Ok(match marked || self.is_silent(cx, acting) {
             true => Look::Done(Effect::nothing()),
             false => Look::Pending(LOOK, Vec::new()),

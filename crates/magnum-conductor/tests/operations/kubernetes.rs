@@ -60,17 +60,47 @@ async fn masters_are_upgraded_one_by_one_and_then_workers_in_batches() {
     }
 }
 
+async fn label_group(rig: &Rig) {
+    let view = rig.view().await.unwrap();
+    let group = view.nodegroups.iter().find(|group| group.name == "further").unwrap();
+    let labels = Labels::from_iter([("tier".to_owned(), "gold".to_owned())]);
+    let patch = NodeGroupPatch { node_labels: Some(Some(labels)), ..Default::default() };
+    rig.store.nodegroup_update(group, &patch).await.unwrap();
+}
+
+/// Nodes that leave, or failed before, are never ready; nobody waits for that.
+#[tokio::test]
+async fn a_group_with_labels_shrinks_with_a_failed_node_in_it() {
+    let rig = Rig::kubernetes(1).await.living(1).await;
+    rig.add_nodegroup(3).await;
+    label_group(&rig).await;
+    rig.nodes.fail("-further-", Fails::After(0));
+    rig.store.plan_raise(rig.cluster).await.unwrap();
+    rig.nodes.report().await;
+    assert!(nodes(&rig).await.iter().any(|node| node.state == NodeState::Failed));
+    let conductor = rig.conductor(None);
+    for count in [2, 0] {
+        let resize = rig.accept_group_resize(count).await;
+        let mut turns = 0;
+        let ended = loop {
+            turns += 1;
+            if let Some(ended) = conductor.turn(resize).await {
+                break ended;
+            }
+        };
+        assert_eq!(ended, Drove::Ended(OperationState::Done));
+        assert!(turns < 40, "{turns}");
+        rig.pass(5);
+    }
+}
+
 /// Who waits for a group with labels can rely on them, unless nobody is there to put them on its nodes.
 #[tokio::test]
 async fn a_group_with_labels_is_there_when_the_acting_master_has_followed_or_is_silent() {
     for master_speaks in [true, false] {
         let rig = Rig::kubernetes(1).await.living(1).await;
         let create = rig.accept_nodegroup(1).await;
-        let view = rig.view().await.unwrap();
-        let group = view.nodegroups.iter().find(|group| group.name == "further").unwrap();
-        let labels = Labels::from_iter([("tier".to_owned(), "gold".to_owned())]);
-        let patch = NodeGroupPatch { node_labels: Some(Some(labels)), ..Default::default() };
-        rig.store.nodegroup_update(group, &patch).await.unwrap();
+        label_group(&rig).await;
         rig.nodes.report().await;
         rig.nodes.silence(Some("-master-"));
         rig.store.plan_raise(rig.cluster).await.unwrap();
