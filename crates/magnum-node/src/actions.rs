@@ -84,6 +84,7 @@ pub fn apply(context: &mut Context<'_>, action: &Action) -> Result<Facts, StepEr
             kube::drain::apply(context, kubectl, nodes, untouched)?;
         }
         Action::KubeForget { kubectl, nodes } => kube::forget(context, kubectl, nodes)?,
+        Action::PodRange { kubectl, node, range } => kube::pod_range(context, kubectl, node, range)?,
         Action::KubeVersion { kubelet } => return kube::versions(context, kubelet),
         Action::Volume { volume_id, mount, file_system } => {
             volume::apply(context, volume_id, mount, file_system)?

@@ -320,6 +320,15 @@ pub enum Action {
         /// Their names.
         nodes: Vec<String>,
     },
+    /// Tells the API the node's range of pod addresses, where it knows none; a range is told once and stays.
+    PodRange {
+        /// How to speak to the API, as the node itself.
+        kubectl: Kubectl,
+        /// The node's name there.
+        node: String,
+        /// The range, such as 10.100.3.0/24.
+        range: String,
+    },
     /// Reports the engine's and the container runtime's versions as facts `kube_version` and `container_version`.
     KubeVersion {
         /// Path of the kubelet.

@@ -75,6 +75,7 @@ pub(super) fn plan(inputs: &PlanInputs<'_>, settings: &KubernetesSettings) -> Op
     if acts {
         steps.extend(planned.rules());
     }
+    steps.extend(planned.pod_range());
     let name = node.name.clone();
     let ready =
         Action::KubeReady { kubectl: planned.kubectl(), node: name, kubelet: "kubelet.service".to_owned() };

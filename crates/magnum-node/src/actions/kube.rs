@@ -153,6 +153,21 @@ pub(super) fn forget(context: &Context<'_>, kubectl: &Kubectl, nodes: &[String])
     Ok(())
 }
 
+/// The kubelet tells that it is ready as soon as the API knows the range; without one it speaks every ten seconds only.
+pub(super) fn pod_range(
+    context: &Context<'_>,
+    kubectl: &Kubectl,
+    node: &str,
+    range: &str,
+) -> Result<(), StepError> {
+    let known = must(context, &command(kubectl, &["get", "node", node, "-o", "jsonpath={.spec.podCIDR}"]))?;
+    if !known.trim().is_empty() {
+        return Ok(());
+    }
+    let spec = serde_json::json!({"spec": {"podCIDR": range, "podCIDRs": [range]}}).to_string();
+    must(context, &command(kubectl, &["patch", "node", node, "--type=merge", "-p", &spec])).map(drop)
+}
+
 pub(super) fn versions(context: &Context<'_>, kubelet: &str) -> Result<Facts, StepError> {
     // `Kubernetes v1.20.2`; `containerd github.com/containerd/containerd 1.6.20 …`.
     let word = |program: &str, place: usize| -> Result<Text, StepError> {

@@ -17,6 +17,7 @@ pub struct KubeNode {
     pub message: String,
     /// When its kubelet last spoke: seconds since [`crate::world::DAY`].
     pub said: Option<u64>,
+    pub range: String,
     /// Drains that fail before one succeeds.
     pub stubborn: usize,
     pub drained: bool,
@@ -61,7 +62,7 @@ impl KubeNode {
                 value => json!({"key": key, "value": value, "effect": effect}),
             }
         };
-        let mut spec = json!({});
+        let mut spec = json!({"podCIDR": self.range});
         if self.cordoned {
             spec["unschedulable"] = json!(true);
         }
@@ -151,9 +152,19 @@ impl Cluster {
                 ok(json!({"kind": "List", "items": items}).to_string())
             }
             ["get", "node", name, "-o", form] => match self.nodes.get(*name) {
+                Some(node) if *form == "json" => ok(node.json(name).to_string()),
                 Some(node) => {
-                    assert_eq!(*form, "json");
-                    ok(node.json(name).to_string())
+                    assert_eq!(*form, "jsonpath={.spec.podCIDR}");
+                    ok(node.range.clone())
+                }
+                None => gone(name),
+            },
+            ["patch", "node", name, "--type=merge", "-p", change] => match self.nodes.get_mut(*name) {
+                Some(node) => {
+                    assert!(node.range.is_empty(), "a range cannot be changed");
+                    let change: Value = serde_json::from_str(change).unwrap();
+                    node.range = change["spec"]["podCIDR"].as_str().unwrap().to_owned();
+                    ok(String::new())
                 }
                 None => gone(name),
             },

@@ -230,6 +230,21 @@ fn a_node_that_is_not_ready_says_why() {
 }
 
 #[test]
+fn the_api_is_told_the_nodes_range_once() {
+    let world = kube();
+    let action =
+        Action::PodRange { kubectl: kubectl(), node: "n0".to_owned(), range: "10.100.3.0/24".to_owned() };
+    assert!(error_of(&world, action.clone()).contains("not found"), "the kubelet makes the node known");
+    world.0.borrow_mut().cluster.nodes.insert("n0".to_owned(), node("False"));
+    let range = |world: &World| world.0.borrow().cluster.nodes["n0"].range.clone();
+    apply(&world, &only(2, action.clone()));
+    assert_eq!(range(&world), "10.100.3.0/24");
+    world.0.borrow_mut().cluster.nodes.get_mut("n0").unwrap().range = "10.100.9.0/24".to_owned();
+    apply(&world, &only(3, action));
+    assert_eq!(range(&world), "10.100.9.0/24", "it cannot be changed");
+}
+
+#[test]
 fn versions_are_told_as_the_programs_say_them() {
     let world = kube();
     world.0.borrow_mut().files.insert(KUBELET.to_owned(), (0o755, b"Kubernetes v1.20.2\n".to_vec()));

@@ -49,6 +49,13 @@ impl Planned<'_> {
         ])
     }
 
+    /// Once the kubelet has made the node known.
+    pub(super) fn pod_range(&self) -> Option<PlanStep> {
+        let own = pod_ranges::of(self.inputs.facts, self.node()).filter(|_| self.bridges())?;
+        let (node, range) = (self.node().name.clone(), own.to_owned());
+        Some(step("pod range", 15 * MINUTE, Action::PodRange { kubectl: self.kubectl(), node, range }))
+    }
+
     /// A line for each other node whose range is known.
     fn routes(&self) -> String {
         let mut lines = vec![format!("# {}", self.node().name)];
