@@ -357,7 +357,8 @@ class KubernetesLife(Life):
         self.assertEqual(health["api"], "ok")
         self.step("HEALTHY by the master's own word")
         [master] = [node for node in guests() if name in node]
-        inside = guest(master, "kubectl", "--kubeconfig", "/etc/kubernetes/admin.conf", "get", "nodes", "--no-headers")
+        inside = guest(master, "/opt/kubernetes/v1.20.2/bin/kubectl", "--kubeconfig", "/etc/kubernetes/magnum-node.conf",
+                       "get", "nodes", "--no-headers")
         self.assertRegex(inside, rf"^{master} +Ready ")
         self.client.run("coe", "cluster", "delete", name)
         self.magnum.wait(name, [None], 240)
