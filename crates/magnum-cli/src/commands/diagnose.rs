@@ -24,7 +24,8 @@ pub struct Diagnose {
 /// What the service knows.
 struct Known {
     cluster: Value,
-    operations: Vec<Value>,
+    /// The newest one; a service without operations has none.
+    operation: Option<Value>,
     nodes: Vec<Value>,
 }
 
@@ -63,7 +64,7 @@ impl Diagnose {
                 "is_well": diagnosis.is_well,
                 "findings": diagnosis.findings,
                 "advice": diagnosis.advice,
-                "operation": known.operations.first(),
+                "operation": known.operation,
                 "nodes": known.nodes,
             }))?,
         }
@@ -83,10 +84,11 @@ async fn ask(api: &Api, ident: &str) -> Result<Known> {
         Err(error) if error.kind == Kind::NotFound => Ok(Vec::new()),
         other => other,
     };
-    let newest = vec![("limit", "5".to_owned())];
+    let newest = vec![("limit", "1".to_owned())];
     let operations = or_none(api.list(&["clusters", uuid, "operations"], "operations", &newest).await)?;
+    let operation = operations.into_iter().next();
     let nodes = or_none(api.list(&["clusters", uuid, "nodes"], "nodes", &[]).await)?;
-    Ok(Known { cluster, operations, nodes })
+    Ok(Known { cluster, operation, nodes })
 }
 
 fn one_line(words: &str) -> String {
@@ -99,7 +101,7 @@ fn diagnose(known: &Known, now: Timestamp) -> Diagnosis {
     let (failed, working) = (status.ends_with("_FAILED"), status.ends_with("_IN_PROGRESS"));
     diagnosis.is_well &= !failed;
     diagnosis.status_and_faults(&known.cluster, failed);
-    if let Some(operation) = known.operations.first() {
+    if let Some(operation) = &known.operation {
         diagnosis.operation(operation);
     }
     diagnosis.nodes(known, failed || working, now);
@@ -248,7 +250,7 @@ impl Diagnosis {
             (true, _) => advise("remove the cause, then ask for the same change again".to_owned()),
             _ => {}
         }
-        if known.operations.first().is_some_and(|operation| text(operation, "state") == "stuck") {
+        if known.operation.as_ref().is_some_and(|operation| text(operation, "state") == "stuck") {
             advise(
                 "something could not be taken back: an operator must look; give him the request's id"
                     .to_owned(),
@@ -271,10 +273,10 @@ mod tests {
             cluster: json!({"name": "c1", "status": "CREATE_FAILED", "status_reason": "No valid host was found.",
                 "node_count": 2, "master_count": 1, "faults": {"default-worker": "No valid host was found.",
                 "default-master": "ResourceInError: kube_masters"}}),
-            operations: vec![json!({"kind": "cluster_create", "state": "failed", "request_id": "req-1",
+            operation: Some(json!({"kind": "cluster_create", "state": "failed", "request_id": "req-1",
                 "status_reason": "No valid host was found.", "created_at": "2026-01-01T00:00:00+00:00",
                 "steps": [{"name": "trust", "state": "undone", "error": null},
-                          {"name": "stack_create", "state": "undone", "error": "No valid host was found."}]})],
+                          {"name": "stack_create", "state": "undone", "error": "No valid host was found."}]})),
             nodes: vec![
                 json!({"name": "c1-master-0", "state": "failed", "step": "etcd", "error": "refused"}),
             ],
@@ -301,7 +303,7 @@ mod tests {
         let complete = |health: &str, reported: &str| Known {
             cluster: json!({"name": "c1", "status": "CREATE_COMPLETE", "health_status": health,
                 "health_status_reason": {"api": "ok", "c1-node-0.Ready": "False"}}),
-            operations: vec![json!({"kind": "cluster_create", "state": "done", "steps": []})],
+            operation: Some(json!({"kind": "cluster_create", "state": "done", "steps": []})),
             nodes: vec![json!({"name": "c1-node-0", "state": "ready", "reported_at": reported})],
         };
         let well = diagnose(&complete("HEALTHY", "2026-01-01T00:59:00+00:00"), now());
@@ -322,8 +324,8 @@ mod tests {
     fn what_is_in_progress_is_not_wrong() {
         let known = Known {
             cluster: json!({"name": "c1", "status": "CREATE_IN_PROGRESS", "node_count": 1, "master_count": 1}),
-            operations: vec![json!({"kind": "cluster_create", "state": "running", "request_id": "req-1",
-                "created_at": "t", "steps": [{"name": "stack_create", "state": "running", "tries": 3}]})],
+            operation: Some(json!({"kind": "cluster_create", "state": "running", "request_id": "req-1",
+                "created_at": "t", "steps": [{"name": "stack_create", "state": "running", "tries": 3}]})),
             nodes: vec![],
         };
         let diagnosis = diagnose(&known, now());

@@ -10,6 +10,7 @@ mod app;
 mod cloud;
 
 mod auth;
+mod conducted;
 mod config;
 mod diagnose;
 mod documents;
