@@ -9,7 +9,8 @@ use crate::{
     files::{
         self, Files, docker,
         kubeconfig::{Kubeconfig, User},
-        merge, quoted,
+        merge,
+        shell::Shell,
     },
 };
 use clap::{Args, ValueEnum};
@@ -26,7 +27,8 @@ const MAX_KUBECONFIG: u64 = 4 * 1024 * 1024;
 /// See [`ClusterCommand::Config`](crate::commands::cluster::ClusterCommand::Config).
 #[derive(Args)]
 #[command(
-    after_help = "Standard output holds what a shell is to take in: eval \"$(magnum cluster config NAME)\""
+    after_help = "Standard output holds what the shell in SHELL is to take in: eval \"$(magnum cluster config NAME)\", or in csh \
+                  eval \"`magnum cluster config NAME`\""
 )]
 pub struct Config {
     /// Name or UUID
@@ -201,7 +203,8 @@ impl Config {
                 path
             }
         };
-        cli.screen.print(&format!("export KUBECONFIG={}", quoted(&path.display().to_string())))
+        let variables = [("KUBECONFIG", path.display().to_string())];
+        cli.screen.print(&Shell::of(&cli.environment).lines(&variables))
     }
 
     async fn docker(&self, cli: &mut Cli, api: &Api, cluster: &Value, has_tls: bool) -> Result {
@@ -217,7 +220,8 @@ impl Config {
             files.add("key.pem", key);
         }
         let folder = files.folder().to_owned();
-        let lines = docker::docker(text(cluster, "api_address"), has_tls.then_some(folder.as_path()));
+        let certificates = has_tls.then_some(folder.as_path());
+        let lines = docker::docker(Shell::of(&cli.environment), text(cluster, "api_address"), certificates);
         files.add(VARIABLES, lines.clone());
         files.write()?;
         cli.screen.print(&lines)
@@ -227,7 +231,7 @@ impl Config {
         const VARIABLES: &str = "mesos.env";
         let mut files = Files::new(&cli.environment, &self.dir, self.force);
         files.check(&[VARIABLES])?;
-        let lines = docker::mesos(address);
+        let lines = docker::mesos(Shell::of(&cli.environment), address);
         files.add(VARIABLES, lines.clone());
         files.write()?;
         cli.screen.print(&lines)

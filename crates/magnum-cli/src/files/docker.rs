@@ -1,25 +1,20 @@
 //! What a Docker client and a Mesos client need to know.
 
-use crate::files::quoted;
+use crate::files::shell::Shell;
 use std::path::Path;
 
-/// The lines that a shell takes in.
-pub fn lines(variables: &[(&str, String)]) -> String {
-    variables.iter().map(|(name, value)| format!("export {name}={}\n", quoted(value))).collect()
-}
-
 /// For Docker: where the engine is, and where the certificates are unless it has no TLS.
-pub fn docker(api_address: &str, certificates: Option<&Path>) -> String {
+pub fn docker(shell: Shell, api_address: &str, certificates: Option<&Path>) -> String {
     let mut variables = vec![("DOCKER_HOST", api_address.to_owned())];
     if let Some(folder) = certificates {
         variables.push(("DOCKER_CERT_PATH", folder.display().to_string()));
         variables.push(("DOCKER_TLS_VERIFY", "True".to_owned()));
     }
-    lines(&variables)
+    shell.lines(&variables)
 }
 
 /// For Mesos: the masters, and Marathon beside them.
-pub fn mesos(api_address: &str) -> String {
+pub fn mesos(shell: Shell, api_address: &str) -> String {
     let (scheme, rest) = api_address.split_once("://").unwrap_or(("http", api_address));
     let authority = rest.split('/').next().unwrap_or(rest);
     let host = match authority.rsplit_once(':') {
@@ -27,7 +22,7 @@ pub fn mesos(api_address: &str) -> String {
         Some((host, port)) if port.chars().all(|c| c.is_ascii_digit()) => host,
         _ => authority,
     };
-    lines(&[
+    shell.lines(&[
         ("MESOS_MASTER", format!("{host}:5050")),
         ("MESOS_URL", format!("{scheme}://{host}:5050")),
         ("MARATHON_URL", format!("{scheme}://{host}:8080")),
@@ -46,7 +41,7 @@ mod tests {
             ("http://[2001:db8::1]:5050/", "[2001:db8::1]", "http"),
             ("http://[2001:db8::1]", "[2001:db8::1]", "http"),
         ] {
-            let text = mesos(given);
+            let text = mesos(Shell::Posix, given);
             assert!(
                 text.contains(&format!("{scheme}://{host}:5050")) || text.contains('['),
                 "{given}: {text}"
@@ -57,7 +52,8 @@ mod tests {
 
     #[test]
     fn docker_without_tls_has_no_certificates() {
-        assert_eq!(docker("tcp://h:2375", None), "export DOCKER_HOST=tcp://h:2375\n");
-        assert!(docker("tcp://h:2376", Some(Path::new("/a b"))).contains("DOCKER_CERT_PATH='/a b'"));
+        assert_eq!(docker(Shell::Posix, "tcp://h:2375", None), "export DOCKER_HOST=tcp://h:2375\n");
+        let with_tls = docker(Shell::Posix, "tcp://h:2376", Some(Path::new("/a b")));
+        assert!(with_tls.contains("DOCKER_CERT_PATH='/a b'"), "{with_tls}");
     }
 }

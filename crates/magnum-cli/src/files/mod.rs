@@ -4,6 +4,7 @@
 pub mod docker;
 pub mod kubeconfig;
 pub mod merge;
+pub mod shell;
 
 use crate::{
     environment::Environment,
@@ -124,27 +125,4 @@ pub fn replace(environment: &Environment, path: &Path, text: &str) -> Result {
         let _ = std::fs::remove_file(&beside);
         unwritable(path, error)
     })
-}
-
-/// A word as a shell reads it back.
-pub fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-:=@%+,".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        return word.to_owned();
-    }
-    format!("'{}'", word.replace('\'', "'\\''"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_shell_reads_back_what_was_quoted() {
-        for (word, expected) in
-            [("/a/b", "/a/b"), ("a b", "'a b'"), ("it's", "'it'\\''s'"), ("", "''"), ("$(x)", "'$(x)'")]
-        {
-            assert_eq!(quoted(word), expected);
-        }
-    }
 }

@@ -1,6 +1,6 @@
 //! `cluster config`: files, their modes, what is kept, and who one becomes.
 
-use crate::house::House;
+use crate::house::{House, Run};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use magnum_db::Tenancy;
 use magnum_types::{ClusterId, Coe};
@@ -112,7 +112,7 @@ async fn merging_keeps_what_else_is_there() {
     let link = house.path("link.yaml");
     let list = format!("{}:/nonexistent", link.display());
     let mut command = house.command(&["cluster", "config", "k1", "--merge"]);
-    crate::house::Run::of(command.env("KUBECONFIG", &list).output().await.unwrap()).ok();
+    Run::of(command.env("KUBECONFIG", &list).output().await.unwrap()).ok();
     assert!(link.is_symlink());
     assert_eq!(parse(&house.read("real.yaml"))["users"][0]["user"]["token"], "0123");
     assert_eq!(house.mode("real.yaml"), 0o600);
@@ -171,6 +171,27 @@ async fn a_swarm_gets_certificates_and_variables() {
     assert!(!house.path("half/ca.pem").exists());
     let said = house.run(&["cluster", "config", "s1", "--merge"]).await.failed(2);
     assert!(said.contains("Kubernetes"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn csh_gets_its_own_words() {
+    let house = House::new().await;
+    kubernetes(&house, "k1").await;
+    house.app.living_cluster("s1").await;
+    let run = async |arguments: &[&str]| {
+        let mut command = house.command(arguments);
+        Run::of(command.env("SHELL", "/bin/tcsh").output().await.unwrap()).ok()
+    };
+    let out = run(&["cluster", "config", "k1", "--dir", "k 1"]).await;
+    let folder = house.path("k 1").canonicalize().unwrap();
+    assert_eq!(out, format!("setenv KUBECONFIG '{}/config';\n", folder.display()));
+    let out = run(&["cluster-config", "s1", "--dir", "s1"]).await;
+    let folder = house.path("s1").canonicalize().unwrap();
+    let expected = format!(
+        "setenv DOCKER_HOST tcp://172.24.4.9:2376;\nsetenv DOCKER_CERT_PATH {};\nsetenv DOCKER_TLS_VERIFY True;\n",
+        folder.display()
+    );
+    assert_eq!((&out, house.read("s1/docker.env")), (&expected, expected.clone()));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
