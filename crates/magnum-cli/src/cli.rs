@@ -22,6 +22,8 @@ pub struct Cli {
     pub cloud: CloudOptions,
     /// Show requests.
     pub debug: bool,
+    /// Whether a verb of the old `magnum` command is what was typed.
+    pub is_old: bool,
 }
 
 impl Cli {

@@ -2,7 +2,7 @@
 //! A bay is a cluster, and a baymodel its template.
 
 use clap::{Arg, ArgAction, Command};
-use std::ffi::OsString;
+use std::{collections::BTreeSet, ffi::OsString};
 
 /// Old verb → new words.
 #[rustfmt::skip]
@@ -53,18 +53,51 @@ pub fn verbs() -> impl Iterator<Item = (&'static str, String)> {
     VERBS.iter().map(|(old, new)| (*old, new.join(" ")))
 }
 
-/// The command line with an old verb in today's words. Whoever writes `openstack`'s `coe` in front is understood too.
-pub fn translated(arguments: Vec<OsString>, command: &Command) -> Vec<OsString> {
-    let Some(at) = first_word(&arguments, command) else { return arguments };
-    let Some(word) = arguments.get(at).and_then(|word| word.to_str()) else { return arguments };
-    let new: &[&str] = match VERBS.iter().find(|(old, _)| *old == word) {
-        Some((_, new)) => new,
-        None if word == "coe" => &[],
-        None => return arguments,
-    };
+/// A command line in today's words.
+pub struct Translated {
+    /// It.
+    pub arguments: Vec<OsString>,
+    /// Whether it had an old verb.
+    pub is_old: bool,
+}
+
+/// The command line with an old verb in today's words. Whoever writes `openstack`'s `coe` in front is understood too, and
+/// whoever asks for an old verb's help.
+pub fn translated(arguments: Vec<OsString>, command: &Command) -> Translated {
+    let word_at = |at: usize| arguments.get(at).and_then(|word| word.to_str());
+    let found = first_word(&arguments, command).and_then(|at| {
+        let at = if word_at(at) == Some("help") { at + 1 } else { at };
+        let new = match word_at(at)? {
+            "coe" => None,
+            word => Some(VERBS.iter().find(|(old, _)| *old == word)?.1),
+        };
+        Some((at, new))
+    });
+    let Some((at, new)) = found else { return Translated { arguments, is_old: false } };
     let (before, after) = arguments.split_at(at);
-    let new = new.iter().map(OsString::from);
-    before.iter().cloned().chain(new).chain(after.iter().skip(1).cloned()).collect()
+    let words = new.unwrap_or_default().iter().map(OsString::from);
+    Translated {
+        arguments: before.iter().cloned().chain(words).chain(after.iter().skip(1).cloned()).collect(),
+        is_old: new.is_some(),
+    }
+}
+
+/// What the old client's completion of bash asks for: all verbs and options, in one line.
+pub fn words(command: &Command) -> String {
+    let mut words: BTreeSet<String> = VERBS.iter().map(|(old, _)| (*old).to_owned()).collect();
+    words.extend(
+        command.get_subcommands().filter(|sub| !sub.is_hide_set()).map(|sub| sub.get_name().to_owned()),
+    );
+    add_options(&mut words, command);
+    words.into_iter().collect::<Vec<_>>().join(" ")
+}
+
+fn add_options(words: &mut BTreeSet<String>, command: &Command) {
+    for option in command.get_arguments().filter(|option| !option.is_hide_set()) {
+        words.extend(option.get_long().map(|name| format!("--{name}")));
+        words.extend(option.get_short().map(|name| format!("-{name}")));
+    }
+    command.get_subcommands().for_each(|sub| add_options(words, sub));
 }
 
 /// Where the first argument is that is neither an option nor an option's value. The program's name comes before.

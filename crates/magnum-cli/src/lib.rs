@@ -22,4 +22,5 @@ mod watch;
 
 pub use environment::{Environment, Terminal, TerminalSize};
 pub use error::{CliError, Kind};
-pub use program::Program;
+pub use legacy::verbs as old_verbs;
+pub use program::{Parsed, Program};

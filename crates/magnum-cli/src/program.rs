@@ -10,17 +10,19 @@ use crate::{
     },
     environment::Environment,
     error::{CliError, Kind, Result},
-    legacy,
+    legacy::{self, Translated},
     output::OutputOptions,
     screen::Screen,
 };
-use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use clap::{
+    Arg, ArgMatches, Args, Command, CommandFactory as _, FromArgMatches as _, Parser, Subcommand,
+    error::ErrorKind, parser::ValueSource,
+};
 use clap_complete::Shell;
 use std::{ffi::OsString, path::PathBuf};
 
 const AFTER_HELP: &str = "Who you are is taken from a cloud of clouds.yaml (OS_CLOUD), or from OS_* variables as an \
-openrc file sets them. `--help` shows every option. `magnum standalone --help`: a whole Magnum on this machine, without a \
-cloud. Exit codes: 0 done, 1 refused or failed, 2 wrong usage, \
+openrc file sets them. `--help` shows every option. Exit codes: 0 done, 1 refused or failed, 2 wrong usage, \
 3 not found, 4 a wait was too long, 130 interrupted.";
 
 /// Makes container clusters, and shows how they are
@@ -36,6 +38,24 @@ pub struct Program {
     /// Show requests on standard error, without tokens and keys
     #[arg(long, global = true, help_heading = "Output")]
     debug: bool,
+    /// The nouns that are not of this crate.
+    #[arg(skip)]
+    others: Vec<Command>,
+    #[arg(skip)]
+    is_old: bool,
+}
+
+/// A command line that makes sense.
+pub enum Parsed {
+    /// For this crate.
+    Own(Box<Program>),
+    /// For whoever passed this noun in.
+    Other {
+        /// The noun.
+        noun: String,
+        /// What was given to it.
+        given: ArgMatches,
+    },
 }
 
 #[derive(Subcommand)]
@@ -62,6 +82,9 @@ enum Noun {
     Completion(Completion),
     /// Write the manual's pages into a folder
     Man(Man),
+    /// Print all verbs and options in one line, for the old client's completion
+    #[command(hide = true, alias = "bash_completion")]
+    BashCompletion,
 }
 
 #[derive(Args)]
@@ -80,14 +103,30 @@ struct Man {
 }
 
 impl Program {
-    /// Reads a command line, the program's name first.
+    /// Reads a command line, the program's name first. `others` are nouns whose code is not here: they are part of the
+    /// tree of commands, so that help, completions and the manual know them.
     ///
     /// # Errors
     /// Clap's own, which know whether they are a failure: `--help` is none.
-    pub fn parse_from(arguments: Vec<OsString>) -> std::result::Result<Self, clap::Error> {
-        let command = Self::command();
-        let arguments = legacy::translated(arguments, &command);
-        Self::from_arg_matches(&command.try_get_matches_from(arguments)?)
+    pub fn parse_from(
+        arguments: Vec<OsString>,
+        others: Vec<Command>,
+    ) -> std::result::Result<Parsed, clap::Error> {
+        let mut command = whole(&others);
+        let Translated { arguments, is_old } = legacy::translated(arguments, &command);
+        let matches = command.try_get_matches_from_mut(arguments)?;
+        if let Some((noun, given)) = matches.subcommand()
+            && let Some(other) = others.iter().find(|other| other.get_name() == noun)
+        {
+            if let Some(useless) = useless(other, given) {
+                let words =
+                    format!("'{useless}' is for a client of a service, which 'magnum {noun}' is not\n");
+                return Err(command.error(ErrorKind::ArgumentConflict, words));
+            }
+            return Ok(Parsed::Other { noun: noun.to_owned(), given: given.clone() });
+        }
+        let program = Self::from_arg_matches(&matches)?;
+        Ok(Parsed::Own(Box::new(Self { others, is_old, ..program })))
     }
 
     /// Whether requests are to be shown.
@@ -100,8 +139,8 @@ impl Program {
     /// # Errors
     /// As the command fails.
     pub async fn run(self, environment: Environment) -> Result {
-        let Self { noun, output, cloud, debug } = self;
-        let mut cli = Cli { environment, screen: Screen::process(), output, cloud, debug };
+        let Self { noun, output, cloud, debug, others, is_old } = self;
+        let mut cli = Cli { environment, screen: Screen::process(), output, cloud, debug, is_old };
         match noun {
             Noun::Cluster(command) => command.run(&mut cli).await,
             Noun::Nodegroup(command) => command.run(&mut cli).await,
@@ -114,24 +153,57 @@ impl Program {
             Noun::Api(command) => command.run(&mut cli).await,
             Noun::Completion(Completion { shell }) => {
                 let mut script = Vec::new();
-                clap_complete::generate(shell, &mut Self::command(), "magnum", &mut script);
+                clap_complete::generate(shell, &mut whole(&others), "magnum", &mut script);
                 cli.screen.print(&String::from_utf8_lossy(&script))
             }
             Noun::Man(Man { folder }) => {
                 let folder = cli.environment.path(&folder);
                 std::fs::create_dir_all(&folder)
-                    .and_then(|()| clap_mangen::generate_to(Self::command(), &folder))
+                    .and_then(|()| clap_mangen::generate_to(whole(&others), &folder))
                     .map_err(|error| {
                         CliError::new(Kind::Failed, format!("{} cannot be written", folder.display()))
                             .caused_by(error)
                             .advise("give a folder of your own")
                     })
             }
+            Noun::BashCompletion => cli.screen.print(&legacy::words(&whole(&others))),
         }
     }
 
-    /// The generated part of docs/cli.md.
-    pub fn reference() -> String {
-        crate::reference::reference(Self::command())
+    /// The generated part of docs/cli.md, with these nouns.
+    pub fn reference(others: &[Command]) -> String {
+        crate::reference::reference(whole(others))
     }
+}
+
+/// The tree of commands with these nouns in it. Options of every command are for clients of a service: the other nouns
+/// show only those that they have a use for, by having the same.
+fn whole(others: &[Command]) -> Command {
+    let root = Program::command();
+    let globals: Vec<Arg> = root
+        .get_arguments()
+        .filter(|option| option.is_global_set())
+        .map(|option| option.clone().hide(true))
+        .collect();
+    others.iter().fold(root, |root, noun| {
+        let not_its_own = globals.iter().filter(|option| !has(noun, option));
+        root.subcommand(noun.clone().args(not_its_own))
+    })
+}
+
+fn has(noun: &Command, option: &Arg) -> bool {
+    noun.get_arguments().any(|own| own.get_id() == option.get_id())
+}
+
+/// An option of every command that was given to a noun that has no use for it.
+fn useless(noun: &Command, given: &ArgMatches) -> Option<String> {
+    let mut deepest = given;
+    while let Some((_, further)) = deepest.subcommand() {
+        deepest = further;
+    }
+    let root = Program::command();
+    let mut others = root.get_arguments().filter(|option| option.is_global_set() && !has(noun, option));
+    let found = others
+        .find(|option| deepest.value_source(option.get_id().as_str()) == Some(ValueSource::CommandLine));
+    found.and_then(Arg::get_long).map(|long| format!("--{long}"))
 }

@@ -1,10 +1,10 @@
 //! The reference part of docs/cli.md, made from the commands themselves.
 
 use crate::{error::Kind, legacy};
-use clap::Command;
+use clap::{Arg, Command, builder::PossibleValue};
 use std::fmt::Write as _;
 
-/// The text. Writing to a String cannot fail.
+/// The text, of a whole tree of commands. Writing to a String cannot fail.
 pub fn reference(mut command: Command) -> String {
     command.build();
     let mut text = String::new();
@@ -25,7 +25,7 @@ pub fn reference(mut command: Command) -> String {
 
 fn describe(text: &mut String, command: &Command) {
     for sub in command.get_subcommands().filter(|sub| sub.get_name() != "help" && !sub.is_hide_set()) {
-        if sub.has_subcommands() {
+        if sub.has_subcommands() && sub.is_subcommand_required_set() {
             describe(text, sub);
             continue;
         }
@@ -50,8 +50,11 @@ fn describe(text: &mut String, command: &Command) {
             })
             .collect();
         let _ = writeln!(text, "#### `{name}{arguments}`\n\n{about}.\n");
+        sub.get_positionals().filter(|argument| !argument.is_hide_set()).for_each(|one| list(text, one));
         options(text, sub, false);
         text.push('\n');
+        // It does something by itself, and has further verbs.
+        describe(text, sub);
     }
 }
 
@@ -74,18 +77,77 @@ fn options(text: &mut String, command: &Command, global: bool) {
     }
 }
 
-fn list(text: &mut String, option: &clap::Arg) {
-    let Some(long) = option.get_long() else { return };
-    let value = match option.get_value_names().and_then(|names| names.first()) {
-        Some(name) if option.get_action().takes_values() => format!(" {name}"),
-        _ => String::new(),
-    };
+fn list(text: &mut String, option: &Arg) {
     let help = option.get_help().map(ToString::to_string).unwrap_or_default();
-    let defaults: Vec<String> =
-        option.get_default_values().iter().map(|value| value.to_string_lossy().into_owned()).collect();
-    let default = match defaults.as_slice() {
-        [only] if option.get_action().takes_values() && !only.is_empty() => format!(" (default {only})"),
-        _ => String::new(),
+    let _ = writeln!(text, "- `{}`: {help}{}", spelling(option), further(option));
+}
+
+/// How it is written: `-f, --format FORMAT`, `--merge[=FILE]`, `CLUSTER`.
+fn spelling(option: &Arg) -> String {
+    let value = option.get_value_names().and_then(|names| names.first()).map_or("", |name| name);
+    let Some(long) = option.get_long() else { return value.to_owned() };
+    let short = option.get_short().map(|name| format!("-{name}, ")).unwrap_or_default();
+    let takes_none = option.get_num_args().is_some_and(|range| range.min_values() == 0);
+    let value = match (option.is_require_equals_set(), takes_none) {
+        _ if !option.get_action().takes_values() => String::new(),
+        (true, true) => format!("[={value}]"),
+        (true, false) => format!("={value}"),
+        (false, true) => format!(" [{value}]"),
+        (false, false) => format!(" {value}"),
     };
-    let _ = writeln!(text, "- `--{long}{value}`: {help}{default}");
+    format!("{short}--{long}{value}")
+}
+
+/// What is allowed, what it is unless it is given, and the variable that gives it, too.
+fn further(option: &Arg) -> String {
+    if !option.get_action().takes_values() {
+        return String::new();
+    }
+    let mut text = String::new();
+    let allowed = option.get_possible_values();
+    let allowed: Vec<&str> =
+        allowed.iter().filter(|value| !value.is_hide_set()).map(PossibleValue::get_name).collect();
+    if let [others @ .., last] = allowed.as_slice() {
+        let _ = write!(text, ": {} or {last}", others.join(", "));
+    }
+    if let Some(variable) = option.get_env() {
+        let _ = write!(text, " [env: {}]", variable.to_string_lossy());
+    }
+    if let [only] = option.get_default_values()
+        && !only.is_empty()
+    {
+        let _ = write!(text, " (default {})", only.to_string_lossy());
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::{ArgAction, builder::PossibleValuesParser};
+
+    #[test]
+    fn an_option_is_written_as_it_is_typed() {
+        let merge = Arg::new("merge").long("merge").value_name("FILE").num_args(0..=1).require_equals(true);
+        assert_eq!(spelling(&merge), "--merge[=FILE]");
+        let equals = Arg::new("a").long("a").value_name("B").num_args(1).require_equals(true);
+        assert_eq!(spelling(&equals), "--a=B");
+        let optional = Arg::new("a").long("a").value_name("B").num_args(0..=1);
+        assert_eq!(spelling(&optional), "--a [B]");
+        assert_eq!(
+            spelling(&Arg::new("c").short('c').long("column").value_name("COLUMN")),
+            "-c, --column COLUMN"
+        );
+        assert_eq!(spelling(&Arg::new("wait").long("wait").action(ArgAction::SetTrue)), "--wait");
+        assert_eq!(spelling(&Arg::new("cluster").value_name("CLUSTER")), "CLUSTER");
+    }
+
+    #[test]
+    fn what_is_allowed_is_told() {
+        let format = Arg::new("f").long("f").default_value("a");
+        let format = format.value_parser(PossibleValuesParser::new(["a", "b", "c"]));
+        assert_eq!(further(&format), ": a, b or c (default a)");
+        assert_eq!(further(&Arg::new("wait").long("wait").action(ArgAction::SetTrue)), "");
+        assert_eq!(further(&Arg::new("host").long("host").env("HOST")), " [env: HOST]");
+    }
 }

@@ -1,10 +1,11 @@
 //! The `magnum` command's frame: reads the process, runs the command line, and ends with its exit code.
 
+use crate::standalone;
 use anyhow::{Context, Result};
-use magnum_cli::{CliError, Environment, Kind, Program, Terminal, TerminalSize};
+use clap::{Command, CommandFactory as _, FromArgMatches as _};
+use magnum_cli::{CliError, Environment, Kind, Parsed, Program, Terminal, TerminalSize};
 use magnum_types::{SystemClock, SystemEntropy};
 use std::{
-    ffi::OsString,
     io::{IsTerminal as _, Write as _},
     process::ExitCode,
     sync::Arc,
@@ -13,21 +14,17 @@ use tracing_subscriber::EnvFilter;
 
 /// Runs the command line that the process was started with.
 pub fn run() -> ExitCode {
-    let arguments: Vec<OsString> = std::env::args_os().collect();
-    // A service, and no client of one: it has a command line of its own.
-    if arguments.get(1).is_some_and(|noun| noun == "standalone") {
-        let name = std::iter::once(OsString::from("magnum standalone"));
-        return crate::standalone::run(name.chain(arguments.into_iter().skip(2)).collect());
-    }
-    let program = match Program::parse_from(arguments) {
-        Ok(program) => program,
-        Err(error) => {
-            // Help goes to standard output, a mistake to standard error; nothing can be done when that is closed.
-            let _ = error.print();
-            return if error.use_stderr() {
-                ExitCode::from(Kind::Usage.exit_code())
-            } else {
-                ExitCode::SUCCESS
+    let parsed = match Program::parse_from(std::env::args_os().collect(), nouns()) {
+        Ok(parsed) => parsed,
+        Err(error) => return misread(&error),
+    };
+    let program = match parsed {
+        Parsed::Own(program) => program,
+        // A service, and no client of one.
+        Parsed::Other { given, .. } => {
+            return match standalone::Arguments::from_arg_matches(&given) {
+                Ok(arguments) => standalone::run(arguments),
+                Err(error) => misread(&error),
             };
         }
     };
@@ -43,6 +40,23 @@ pub fn run() -> ExitCode {
         Ok(Err(error)) => failed(&error),
         Err(error) => failed(&CliError::new(Kind::Failed, format!("{error:#}"))),
     }
+}
+
+/// The nouns that are not the client's.
+fn nouns() -> Vec<Command> {
+    vec![standalone::Arguments::command().name("standalone")]
+}
+
+/// The generated part of docs/cli.md.
+pub fn reference() -> String {
+    Program::reference(&nouns())
+}
+
+/// Help goes to standard output, a mistake to standard error.
+fn misread(error: &clap::Error) -> ExitCode {
+    // Nothing can be done when that is closed.
+    let _ = error.print();
+    if error.use_stderr() { ExitCode::from(Kind::Usage.exit_code()) } else { ExitCode::SUCCESS }
 }
 
 fn failed(error: &CliError) -> ExitCode {
@@ -86,4 +100,44 @@ fn terminal() -> Option<Terminal> {
 fn terminal_size() -> Option<TerminalSize> {
     let size = rustix::termios::tcgetwinsize(std::io::stderr()).ok()?;
     Some(TerminalSize { rows: size.ws_row.into(), columns: size.ws_col.into() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn standalone(line: &str) -> standalone::Arguments {
+        let words = line.split(' ').map(Into::into).collect();
+        match Program::parse_from(words, nouns()) {
+            Ok(Parsed::Other { noun, given }) => {
+                assert_eq!(noun, "standalone");
+                standalone::Arguments::from_arg_matches(&given).unwrap()
+            }
+            Ok(Parsed::Own(_)) => panic!("{line}: a command of the client"),
+            Err(error) => panic!("{line}: {error}"),
+        }
+    }
+
+    #[test]
+    fn the_tree_of_commands_is_sound() {
+        let read = Program::parse_from(
+            ["magnum", "standalone", "image", "--verbose"].map(Into::into).into(),
+            nouns(),
+        );
+        assert!(read.is_ok());
+        assert!(reference().contains("#### `magnum standalone image`"));
+    }
+
+    #[test]
+    fn debug_is_taken_before_the_noun_and_after_it() {
+        for line in [
+            "magnum --debug standalone",
+            "magnum standalone --debug",
+            "magnum --debug standalone --port 9512",
+        ] {
+            assert!(standalone(line).serve.debug, "{line}");
+        }
+        assert!(!standalone("magnum standalone").serve.debug);
+        assert!(standalone("magnum standalone image").action.is_some());
+    }
 }

@@ -24,6 +24,13 @@ use std::{collections::BTreeMap, path::Path};
 const BESIDE_A_CLOUD: &[&str] =
     &["region_name", "interface", "cacert", "insecure", "endpoint_override", "container_infra_api_version"];
 
+/// Variables of the old `magnum` command that are named otherwise; what `OS_*` says counts more.
+const OLDER_VARIABLES: [(&str, &str); 3] = [
+    ("MAGNUM_API_VERSION", "container_infra_api_version"),
+    ("BYPASS_URL", "endpoint_override"),
+    ("MAGNUMCLIENT_INSECURE", "insecure"),
+];
+
 /// Settings by their flat name.
 #[derive(Clone, Default)]
 pub struct Settings(BTreeMap<String, String>);
@@ -72,6 +79,9 @@ impl Settings {
                 }
             }
         }
+        for (variable, name) in OLDER_VARIABLES {
+            settings.add(name, environment.get(variable).unwrap_or_default());
+        }
         settings
     }
 }
@@ -79,8 +89,9 @@ impl Settings {
 /// The settings that count.
 ///
 /// # Errors
-/// A named cloud that is in no file; a file that cannot be read.
+/// A named cloud that is in no file; a file that cannot be read; a type of service that is not looked for.
 pub fn settings(options: &CloudOptions, environment: &Environment) -> Result<Settings> {
+    options.check()?;
     let mut settings = options.settings();
     let variables = Settings::of_variables(environment);
     let by_variables = ["auth_url", "auth_type", "endpoint_override", "token", "username", "user_id"];

@@ -1,7 +1,17 @@
 //! The options that say which cloud and who, named as OpenStack's own tools name them.
 
-use crate::cloud::Settings;
+use crate::{
+    cloud::Settings,
+    error::{CliError, Result},
+};
 use clap::Args;
+
+/// What older clients call these options; with underscores, too, as they took them.
+const INTERFACE_ALIASES: [&str; 3] = ["os-endpoint-type", "endpoint-type", "endpoint_type"];
+const ENDPOINT_ALIASES: [&str; 4] = ["os-endpoint-override", "os-endpoint", "bypass-url", "bypass_url"];
+const VERSION_ALIASES: [&str; 2] = ["magnum-api-version", "magnum_api_version"];
+/// The types under which the service is looked for in the catalog.
+const SERVICE_TYPES: [&str; 2] = ["container-infra", "container"];
 
 /// See the module.
 #[derive(Clone, Default, Args)]
@@ -62,19 +72,19 @@ pub struct CloudOptions {
     #[arg(long, global = true, value_name = "NAME", hide_short_help = true)]
     os_region_name: Option<String>,
     /// public, internal or admin [env: OS_INTERFACE]
-    #[arg(long, global = true, value_name = "INTERFACE", alias = "os-endpoint-type", hide_short_help = true)]
+    #[arg(long, global = true, value_name = "INTERFACE", aliases = INTERFACE_ALIASES, hide_short_help = true)]
     os_interface: Option<String>,
     /// Address of Magnum instead of the catalog's [env: OS_CONTAINER_INFRA_ENDPOINT_OVERRIDE]
     #[arg(
         long,
         global = true,
         value_name = "URL",
-        aliases = ["os-endpoint-override", "os-endpoint", "bypass-url"],
+        aliases = ENDPOINT_ALIASES,
         hide_short_help = true
     )]
     os_container_infra_endpoint_override: Option<String>,
     /// Microversion, as 1.9 or latest [env: OS_CONTAINER_INFRA_API_VERSION] [default: latest]
-    #[arg(long, global = true, value_name = "VERSION", alias = "magnum-api-version", hide_short_help = true)]
+    #[arg(long, global = true, value_name = "VERSION", aliases = VERSION_ALIASES, hide_short_help = true)]
     os_container_infra_api_version: Option<String>,
     /// Trust only the certificates of this PEM file [env: OS_CACERT]
     #[arg(long, global = true, value_name = "FILE", hide_short_help = true)]
@@ -88,9 +98,32 @@ pub struct CloudOptions {
     /// Accept any certificate
     #[arg(long, global = true, hide_short_help = true)]
     insecure: bool,
+    /// The older client's way to name the service in the catalog
+    #[arg(long, global = true, value_name = "TYPE", alias = "service_type", hide = true)]
+    service_type: Option<String>,
+    /// The older client's cache of tokens: taken, and without effect, since no token is kept on a disk
+    #[arg(long, global = true, hide = true)]
+    os_cache: bool,
 }
 
 impl CloudOptions {
+    /// Refuses what cannot be done.
+    ///
+    /// # Errors
+    /// A type of service that is not looked for.
+    pub fn check(&self) -> Result {
+        match self.service_type.as_deref() {
+            Some(other) if !SERVICE_TYPES.contains(&other) => {
+                Err(CliError::usage(format!("the service is not looked for under the type {other:?}"))
+                    .advise(format!(
+                        "leave --service-type out (it is {}), or give the address by --os-endpoint-override",
+                        SERVICE_TYPES.join(" or ")
+                    )))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// What the command line says.
     pub fn settings(&self) -> Settings {
         let mut settings = Settings::default();

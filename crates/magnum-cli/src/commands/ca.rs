@@ -104,8 +104,7 @@ impl CaCommand {
                 let cluster = which.name();
                 let api = cli.api()?;
                 let reply = api.patch(&["certificates", &cluster], &[], None).await?;
-                let wanted =
-                    Wanted { cluster: &cluster, request_id: reply.request_id.as_deref(), goal: Goal::Done };
+                let wanted = Wanted::new(&cluster, reply.request_id.as_deref(), Goal::Done);
                 let sentence =
                     format!("Request to rotate the CA certificate for cluster {cluster} has been accepted.");
                 watch(cli, &api, &wait, &wanted, &sentence).await

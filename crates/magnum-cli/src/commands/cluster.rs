@@ -2,9 +2,10 @@
 
 use crate::{
     cli::{Cli, named, text},
+    client::Api,
     commands::{
         SortedListOptions, cluster_create::Create, config::Config, diagnose::Diagnose, given,
-        node::NodeCommand, operation::OperationCommand, template::TemplateCommand,
+        node::NodeCommand, operation::OperationCommand, several::Several, template::TemplateCommand,
     },
     error::Result,
     fields::{self, Fields, LabelChanges, OldPatch},
@@ -12,6 +13,7 @@ use crate::{
 };
 use clap::{Args, Subcommand};
 use serde_json::json;
+use std::time::Instant;
 
 /// Clusters: make, watch, use, change and delete them
 #[derive(Subcommand)]
@@ -24,7 +26,7 @@ pub enum ClusterCommand {
     /// List clusters
     List(List),
     /// Show a cluster
-    Show(Named),
+    Show(Show),
     /// Change a cluster
     Update(Box<Update>),
     /// Delete clusters, whatever their state
@@ -49,11 +51,14 @@ pub enum ClusterCommand {
     Node(NodeCommand),
 }
 
-/// A cluster.
+/// See [`ClusterCommand::Show`].
 #[derive(Args)]
-pub struct Named {
+pub struct Show {
     /// Name or UUID
     cluster: String,
+    /// Show what its template says as well, each attribute as clustertemplate_NAME
+    #[arg(long)]
+    long: bool,
 }
 
 /// See [`ClusterCommand::List`].
@@ -73,6 +78,9 @@ pub struct List {
     /// Only those of this project (its id)
     #[arg(long, value_name = "ID")]
     project: Option<String>,
+    /// Show these columns as well, with commas between
+    #[arg(long, value_name = "COLUMNS", value_delimiter = ',')]
+    fields: Vec<String>,
 }
 
 /// See [`ClusterCommand::Update`].
@@ -175,10 +183,7 @@ impl ClusterCommand {
             Self::Template(command) => command.run(cli).await,
             Self::Create(command) => command.run(cli).await,
             Self::List(command) => command.run(cli).await,
-            Self::Show(Named { cluster }) => {
-                let shown = cli.api()?.get(&["clusters", &cluster], &[]).await?;
-                cli.show(&shown)
-            }
+            Self::Show(command) => command.run(cli).await,
             Self::Update(command) => command.run(cli).await,
             Self::Delete(command) => command.run(cli).await,
             Self::Resize(command) => command.run(cli).await,
@@ -198,8 +203,25 @@ impl List {
         let mut query = self.page.query();
         query.extend(given([("name", self.name), ("status", self.status), ("project_id", self.project)]));
         let path: &[&str] = if self.detail { &["clusters", "detail"] } else { &["clusters"] };
+        cli.output.add_columns(COLUMNS, self.fields);
         let items = cli.api()?.list(path, "clusters", &query).await?;
         cli.list(COLUMNS, items)
+    }
+}
+
+impl Show {
+    async fn run(self, cli: &mut Cli) -> Result {
+        let api = cli.api()?;
+        let mut shown = api.get(&["clusters", &self.cluster], &[]).await?;
+        if self.long {
+            let template = api.get(&["clustertemplates", text(&shown, "cluster_template_id")], &[]).await?;
+            let its = template.as_object().into_iter().flatten();
+            let its = its.filter(|(name, _)| !matches!(name.as_str(), "links" | "uuid"));
+            if let Some(shown) = shown.as_object_mut() {
+                shown.extend(its.map(|(name, value)| (format!("clustertemplate_{name}"), value.clone())));
+            }
+        }
+        cli.show(&shown)
     }
 }
 
@@ -218,21 +240,46 @@ impl Update {
     }
 }
 
+/// A delete that the service took on.
+struct Asked {
+    uuid: String,
+    request_id: Option<String>,
+}
+
 impl Delete {
     async fn run(self, cli: &mut Cli) -> Result {
         let api = cli.api()?;
+        let mut several = Several::of(self.clusters.len());
+        let since = Instant::now();
+        let mut asked = Vec::new();
         for cluster in &self.clusters {
-            // By its UUID it can still be watched when another one takes its name.
-            let uuid = match self.wait.wait {
-                true => text(&api.get(&["clusters", cluster], &[]).await?, "uuid").to_owned(),
-                false => cluster.clone(),
-            };
-            let reply = api.delete(&["clusters", &uuid]).await?;
-            let wanted = Wanted { cluster: &uuid, request_id: reply.request_id.as_deref(), goal: Goal::Gone };
-            let sentence = format!("Request to delete cluster {cluster} has been accepted.");
-            watch(cli, &api, &self.wait, &wanted, &sentence).await?;
+            match self.ask(cli, &api, cluster).await {
+                Ok(one) => asked.push(one),
+                Err(error) => several.take(cli, Err(error))?,
+            }
         }
-        Ok(())
+        // All go at the same time, however long the first one takes.
+        for Asked { uuid, request_id } in asked.iter().filter(|_| self.wait.wait) {
+            let wanted = Wanted { since, ..Wanted::new(uuid, request_id.as_deref(), Goal::Gone) };
+            let ended = watch(cli, &api, &self.wait, &wanted, "").await;
+            several.take(cli, ended)?;
+        }
+        several.end("clusters")
+    }
+
+    async fn ask(&self, cli: &mut Cli, api: &Api, cluster: &str) -> Result<Asked> {
+        // By its UUID it can still be watched when another one takes its name.
+        let uuid = match self.wait.wait {
+            true => text(&api.get(&["clusters", cluster], &[]).await?, "uuid").to_owned(),
+            false => cluster.to_owned(),
+        };
+        let reply = api.delete(&["clusters", &uuid]).await?;
+        let sentence = format!("Request to delete cluster {cluster} has been accepted.");
+        match self.wait.wait {
+            true => cli.screen.note(&sentence),
+            false => cli.accepted(&sentence, &changed(&uuid))?,
+        }
+        Ok(Asked { uuid, request_id: reply.request_id })
     }
 }
 
@@ -283,7 +330,7 @@ impl Wait {
             "DELETE_IN_PROGRESS" => Goal::Gone,
             _ => Goal::Done,
         };
-        let wanted = Wanted { cluster: &uuid, request_id: None, goal };
+        let wanted = Wanted::new(&uuid, None, goal);
         let wait = WaitOptions { wait: true, limits: self.options };
         watch(cli, &api, &wait, &wanted, "").await
     }

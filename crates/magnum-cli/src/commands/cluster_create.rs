@@ -97,7 +97,9 @@ impl Create {
             .body();
         let api = cli.api()?;
         let reply = api.post(&["clusters"], &body).await?;
-        let sentence = format!("Request to create cluster {} accepted", text(&reply.body, "uuid"));
+        // Both older clients say so, each in its words.
+        let accepted = if cli.is_old { "has been accepted." } else { "accepted" };
+        let sentence = format!("Request to create cluster {} {accepted}", text(&reply.body, "uuid"));
         watch_change(cli, &api, &self.wait, &reply, &sentence).await
     }
 }

@@ -32,7 +32,7 @@ impl CredentialCommand {
         let Self::Rotate(Rotate { cluster, wait }) = self;
         let api = cli.api()?;
         let reply = api.patch(&["credentials", &cluster], &[], None).await?;
-        let wanted = Wanted { cluster: &cluster, request_id: reply.request_id.as_deref(), goal: Goal::Done };
+        let wanted = Wanted::new(&cluster, reply.request_id.as_deref(), Goal::Done);
         let sentence = format!("Request to rotate the credential of cluster {cluster} has been accepted.");
         watch(cli, &api, &wait, &wanted, &sentence).await
     }

@@ -13,6 +13,7 @@ pub mod nodegroup;
 pub mod operation;
 pub mod quotas;
 pub mod service;
+pub mod several;
 pub mod stats;
 pub mod template;
 pub mod template_fields;

@@ -2,7 +2,8 @@
 
 use crate::{
     cli::{Cli, text},
-    commands::{SortedListOptions, given},
+    client::Api,
+    commands::{SortedListOptions, given, several::Several},
     error::{CliError, Result},
     fields::{self, Fields, OldPatch, Unset},
     watch::{Goal, WaitOptions, Wanted, watch},
@@ -174,7 +175,7 @@ impl Create {
         let (uuid, cluster) = (text(&reply.body, "uuid"), text(&reply.body, "cluster_id"));
         let sentence = format!("Request to create nodegroup {uuid} accepted");
         let cluster = if cluster.is_empty() { self.cluster.as_str() } else { cluster };
-        let wanted = Wanted { cluster, request_id: reply.request_id.as_deref(), goal: Goal::Done };
+        let wanted = Wanted::new(cluster, reply.request_id.as_deref(), Goal::Done);
         watch(cli, &api, &self.wait, &wanted, &sentence).await
     }
 }
@@ -196,14 +197,20 @@ impl Update {
 impl Delete {
     async fn run(self, cli: &mut Cli) -> Result {
         let api = cli.api()?;
+        let mut several = Several::of(self.nodegroups.len());
+        // One after the other: a cluster does one thing at a time, and refuses the next meanwhile.
         for group in &self.nodegroups {
-            let reply = api.delete(&["clusters", &self.cluster, "nodegroups", group]).await?;
-            let wanted =
-                Wanted { cluster: &self.cluster, request_id: reply.request_id.as_deref(), goal: Goal::Done };
-            let sentence = format!("Request to delete nodegroup {group} has been accepted.");
-            watch(cli, &api, &self.wait, &wanted, &sentence).await?;
+            let ended = self.delete(cli, &api, group).await;
+            several.take(cli, ended)?;
         }
-        Ok(())
+        several.end("node groups")
+    }
+
+    async fn delete(&self, cli: &mut Cli, api: &Api, group: &str) -> Result {
+        let reply = api.delete(&["clusters", &self.cluster, "nodegroups", group]).await?;
+        let wanted = Wanted::new(&self.cluster, reply.request_id.as_deref(), Goal::Done);
+        let sentence = format!("Request to delete nodegroup {group} has been accepted.");
+        watch(cli, api, &self.wait, &wanted, &sentence).await
     }
 }
 

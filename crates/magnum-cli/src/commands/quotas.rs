@@ -90,7 +90,10 @@ impl QuotasCommand {
             }
             Self::Delete(which) => {
                 api.delete(&["quotas", &which.project_id, &which.resource]).await?;
-                cli.done("Request to delete quotas has been accepted.")
+                cli.done(&format!(
+                    "Request to delete quota for project id {} and resource {} has been accepted.",
+                    which.project_id, which.resource
+                ))
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use crate::{
     cli::Cli,
-    commands::{SortedListOptions, given, template_fields::TemplateFields},
+    commands::{SortedListOptions, given, several::Several, template_fields::TemplateFields},
     error::{CliError, Result},
     fields::{self, LabelChanges, OldPatch, Unset},
 };
@@ -12,6 +12,8 @@ use clap::{Args, Subcommand};
 const NAMESERVER: &str = "8.8.8.8";
 const FLAVOR: &str = "m1.medium";
 const STORAGE_DRIVER: &str = "overlay2";
+
+const COLUMNS: &[&str] = &["uuid", "name", "tags"];
 
 /// Templates that clusters are made from
 #[derive(Subcommand)]
@@ -110,12 +112,9 @@ impl TemplateCommand {
                 query.extend(given([("name", name), ("project_id", project)]));
                 let path: &[&str] =
                     if detail { &["clustertemplates", "detail"] } else { &["clustertemplates"] };
-                if cli.output.columns.is_empty() && !fields.is_empty() {
-                    cli.output.columns =
-                        ["uuid".to_owned(), "name".to_owned()].into_iter().chain(fields).collect();
-                }
+                cli.output.add_columns(COLUMNS, fields);
                 let items = cli.api()?.list(path, "clustertemplates", &query).await?;
-                cli.list(&["uuid", "name", "tags"], items)
+                cli.list(COLUMNS, items)
             }
             Self::Show(Named { template }) => {
                 let shown = cli.api()?.get(&["clustertemplates", &template], &[]).await?;
@@ -124,11 +123,17 @@ impl TemplateCommand {
             Self::Update(command) => command.run(cli).await,
             Self::Delete(Delete { templates }) => {
                 let api = cli.api()?;
+                let mut several = Several::of(templates.len());
                 for template in templates {
-                    api.delete(&["clustertemplates", &template]).await?;
-                    cli.done(&format!("Request to delete cluster template {template} has been accepted."))?;
+                    let ended = match api.delete(&["clustertemplates", &template]).await {
+                        Ok(_) => cli.done(&format!(
+                            "Request to delete cluster template {template} has been accepted."
+                        )),
+                        Err(error) => Err(error),
+                    };
+                    several.take(cli, ended)?;
                 }
-                Ok(())
+                several.end("cluster templates")
             }
         }
     }

@@ -51,13 +51,26 @@ pub struct Listing {
 }
 
 impl OutputOptions {
+    /// Shows these columns beside the usual ones of a list, unless columns are chosen.
+    pub fn add_columns(&mut self, usual: &[&str], more: Vec<String>) {
+        if !self.columns.is_empty() || more.is_empty() {
+            return;
+        }
+        self.columns = usual.iter().map(|&name| name.to_owned()).collect();
+        let new = more.into_iter().filter(|name| !usual.contains(&name.as_str()));
+        self.columns.extend(new);
+    }
+
     /// Shows a list.
     ///
     /// # Errors
     /// A column that no object has; a closed standard output.
     pub fn list(&self, screen: &mut Screen, listing: &Listing) -> Result {
+        // Nothing is known of the columns of an empty list, and a script need not fail because there is nothing yet.
         let known = |name: &str| {
-            listing.columns.contains(&name) || listing.items.iter().any(|item| item.get(name).is_some())
+            listing.items.is_empty()
+                || listing.columns.contains(&name)
+                || listing.items.iter().any(|item| item.get(name).is_some())
         };
         let columns = self.chosen(listing.columns, known, || {
             let shown = listing.items.first().and_then(Value::as_object);

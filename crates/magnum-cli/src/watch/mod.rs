@@ -48,6 +48,15 @@ pub struct Wanted<'a> {
     pub request_id: Option<&'a str>,
     /// How it ends well.
     pub goal: Goal,
+    /// When the waiting began: limits count from here.
+    pub since: Instant,
+}
+
+impl<'a> Wanted<'a> {
+    /// What this request asked of this cluster, waited for from now on.
+    pub fn new(cluster: &'a str, request_id: Option<&'a str>, goal: Goal) -> Self {
+        Self { cluster, request_id, goal, since: Instant::now() }
+    }
 }
 
 /// How an operation ends well.
@@ -84,7 +93,7 @@ pub async fn watch_change(
     accepted: &str,
 ) -> Result {
     let cluster = text(&reply.body, "uuid");
-    let wanted = Wanted { cluster, request_id: reply.request_id.as_deref(), goal: Goal::Done };
+    let wanted = Wanted::new(cluster, reply.request_id.as_deref(), Goal::Done);
     watch(cli, api, options, &wanted, accepted).await
 }
 
@@ -119,7 +128,7 @@ pub async fn watch(
 }
 
 async fn wait(cli: &mut Cli, api: &Api, limits: &WaitLimits, wanted: &Wanted<'_>, view: &mut View) -> Result {
-    let begun = Instant::now();
+    let begun = wanted.since;
     let limit = Duration::from_secs_f64(limits.wait_timeout * 60.0);
     let interval = Duration::from_secs_f64(limits.wait_interval);
     let mut interrupted = Box::pin(tokio::signal::ctrl_c());

@@ -15,14 +15,15 @@ mod place;
 mod serve;
 mod welcome;
 
+pub use arguments::Arguments;
+
 use crate::process;
 use anyhow::Result;
-use arguments::{Action, Arguments, Where};
-use clap::Parser as _;
+use arguments::{Action, Where};
 use magnum_local::engine::{Engine, EngineSettings};
 use magnum_types::Entropy;
 use place::Place;
-use std::{ffi::OsString, process::ExitCode};
+use std::process::ExitCode;
 
 /// The name under which nodes reach this process: it leads to the host's own address in their network.
 pub const NODE_NAME: &str = "magnum.internal";
@@ -31,16 +32,9 @@ const SEALING_KEY: &str = "sealing-key";
 /// Name of the file with the installation's id, which is a label of everything in the engine.
 const INSTALLATION: &str = "installation";
 
-/// Runs the command line, of which the first word is the program's name with its noun.
-pub fn run(arguments: Vec<OsString>) -> ExitCode {
-    let Arguments { action, serve } = match Arguments::try_parse_from(arguments) {
-        Ok(arguments) => arguments,
-        Err(error) => {
-            // Help goes to standard output, a mistake to standard error; nothing can be done when that is closed.
-            let _ = error.print();
-            return if error.use_stderr() { ExitCode::from(2) } else { ExitCode::SUCCESS };
-        }
-    };
+/// Runs what the command line asks for.
+pub fn run(arguments: Arguments) -> ExitCode {
+    let Arguments { action, serve } = arguments;
     match action {
         None => process::run(serve::serve(serve)),
         Some(Action::Image(image)) => process::run(image::make(image)),

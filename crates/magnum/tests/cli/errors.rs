@@ -41,6 +41,8 @@ async fn every_kind_of_failure_has_its_exit_code() {
         ("cluster template create t --coe swarm", 2, "--image"),
         ("cluster template create t --image i --external-network n", 2, "--coe"),
         ("nodegroup create c1 more --node-taints red", 2, "NAME=VALUE:EFFECT"),
+        ("--service-type compute cluster list", 2, "--os-endpoint-override"),
+        ("--endpoint-type secret cluster list", 2, "public, internal or admin"),
         ("ca sign c1 nofile.pem", 2, "nofile.pem"),
         ("ca sign c1 key.pem", 2, "private key"),
         ("completion tcsh", 2, "tcsh"),
@@ -60,6 +62,32 @@ async fn a_name_of_two_clusters_is_refused_with_the_way_out() {
     house.app.cluster("c1").await;
     let said = house.run(&["cluster", "show", "c1"]).await.failed(1);
     assert!(said.to_lowercase().contains("uuid"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_that_cannot_be_deleted_does_not_keep_the_others() {
+    let house = House::new().await;
+    house.app.living_cluster("c1").await;
+    let run = async |line: &str| house.run(&line.split(' ').collect::<Vec<_>>()).await;
+    let ended = run("cluster delete nowhere c1 neither").await;
+    assert_eq!(ended.out, "Request to delete cluster c1 has been accepted.\n");
+    let said = ended.failed(3);
+    assert!(said.contains("nowhere") && said.contains("neither"), "{said}");
+    assert!(said.contains("error: 2 of 3 clusters failed"), "{said}");
+    assert_eq!(house.app.get("/v1/clusters/c1").await.body["status"], "DELETE_IN_PROGRESS");
+
+    let template = house.app.template(serde_json::json!({"name": "t1"})).await;
+    let ended = run("cluster template delete nowhere t1").await;
+    assert_eq!(ended.out, "Request to delete cluster template t1 has been accepted.\n");
+    assert!(ended.failed(3).contains("error: 1 of 2 cluster templates failed"));
+    assert_eq!(house.app.get(&format!("/v1/clustertemplates/{template}")).await.status, 404);
+
+    let cluster = house.app.living_cluster("c2").await;
+    run("nodegroup create c2 more").await.ok();
+    house.app.settle(cluster, magnum_types::Status::UpdateComplete).await;
+    let ended = run("nodegroup delete c2 default-worker more").await;
+    assert_eq!(ended.out, "Request to delete nodegroup more has been accepted.\n");
+    assert!(ended.failed(1).contains("error: 1 of 2 node groups failed"));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -118,6 +118,43 @@ async fn a_delete_is_over_when_the_cluster_is_gone() {
     assert!(run.ok().contains("is gone"));
 }
 
+/// Until all of these are being deleted.
+async fn being_deleted(house: &House, clusters: &[ClusterId]) {
+    for _ in 0..1200 {
+        let mut status = Vec::new();
+        for cluster in clusters {
+            status.push(house.app.state.store.cluster_by_id(*cluster).await.unwrap().cluster.status);
+        }
+        if status.iter().all(|status| *status == Status::DeleteInProgress) {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(25)).await;
+    }
+    panic!("not all are asked for");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn several_are_all_asked_for_before_the_first_is_waited_for() {
+    let house = House::new().await;
+    let first = house.app.living_cluster("c1").await;
+    let second = house.app.living_cluster("c2").await;
+    let child = start(&house, &["cluster", "delete", "c1", "nowhere", "c2"]);
+    being_deleted(&house, &[first, second]).await;
+    // The first one fails, which is no reason not to wait for the second.
+    let fence = house.app.claim(first).await;
+    house.app.state.store.unwind(fence, "a port is in use", vec![]).await.unwrap();
+    house.app.state.store.finish(fence, OperationState::Failed, vec![]).await.unwrap();
+    watched(&house).await;
+    let fence = house.app.claim(second).await;
+    let gone = vec![Change::DeleteCluster(second)];
+    house.app.state.store.finish(fence, OperationState::Done, gone).await.unwrap();
+    let run = end(child).await;
+    assert!(run.out.contains(&format!("Cluster {second} is gone.")), "{run:?}");
+    let said = run.failed(3);
+    assert!(said.contains("error: a port is in use") && said.contains("nowhere"), "{said}");
+    assert!(said.contains("error: 2 of 3 clusters failed"), "{said}");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_wait_that_is_too_long_has_an_exit_code_of_its_own() {
     let house = House::new().await;
@@ -130,6 +167,13 @@ async fn a_wait_that_is_too_long_has_an_exit_code_of_its_own() {
     let waited =
         house.run(&["cluster", "wait", "c1", "--wait-timeout", "0.005", "--wait-interval", "0.05"]).await;
     waited.failed(4);
+    // The limit is one for all that are waited for.
+    house.app.living_cluster("c2").await;
+    let begun = std::time::Instant::now();
+    let several = start(&house, &["cluster", "delete", "c1", "c2", "--wait-timeout", "0.02"]);
+    let said = end(several).await.failed(4);
+    assert!(said.contains("2 of 2 clusters failed"), "{said}");
+    assert!(begun.elapsed() < Duration::from_millis(2300), "{:?}", begun.elapsed());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
