@@ -119,8 +119,9 @@ impl Program {
             && let Some(other) = others.iter().find(|other| other.get_name() == noun)
         {
             if let Some(useless) = useless(other, given) {
-                let words =
-                    format!("'{useless}' is for a client of a service, which 'magnum {noun}' is not\n");
+                let words = format!(
+                    "'{useless}' is for clients of a service, which 'magnum {noun}' is not: leave it out"
+                );
                 return Err(command.error(ErrorKind::ArgumentConflict, words));
             }
             return Ok(Parsed::Other { noun: noun.to_owned(), given: given.clone() });

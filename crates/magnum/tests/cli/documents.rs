@@ -42,7 +42,7 @@ async fn the_service_of_standalone_mode_is_a_noun_like_others() {
     assert!(said.contains("--port"), "{said}");
     for line in ["--os-cloud c standalone", "standalone --os-cloud c", "standalone clean --format json"] {
         let said = house.only(&[], &line.split(' ').collect::<Vec<_>>()).await.failed(2);
-        assert!(said.contains("is for a client of a service"), "{line}: {said}");
+        assert!(said.contains("is for clients of a service"), "{line}: {said}");
     }
     let said = house.only(&[], &["standalone", "clean", "--data", "nothing"]).await.ok();
     assert!(said.contains("there is no installation"), "{said}");
