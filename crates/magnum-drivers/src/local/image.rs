@@ -16,7 +16,7 @@ pub(super) fn kubernetes(
     labels: &mut Labels,
     settings: &KubernetesSettings,
 ) -> Result<(), DriverError> {
-    has(image, "kubernetes", "Kubernetes", "magnum standalone image --kubernetes DIRECTORY")?;
+    has(image, "kubernetes", "Kubernetes", "magnum standalone image --kubernetes FOLDER")?;
     let Some(brings) = image.kube_tag.filter(|release| !release.is_empty()) else { return Ok(()) };
     match label(labels, KUBE_TAG) {
         None => {
@@ -70,7 +70,7 @@ mod tests {
         let settings = KubernetesSettings::default();
         let refused = kubernetes(&PLAIN, &mut Labels::default(), &settings).unwrap_err().to_string();
         assert!(
-            refused.starts_with("image_id: the image plain") && refused.contains("--kubernetes"),
+            refused.starts_with("image_id: the image plain") && refused.contains("--kubernetes FOLDER"),
             "{refused}"
         );
         let other = ImageView { coes: Some("kubernetes"), ..FULL };
