@@ -14,6 +14,11 @@ pub struct Merged {
     pub name: String,
 }
 
+/// What a text is called whose path is not known here.
+const FILE: &str = "clouds.yaml";
+/// What to do with a text that no client could read.
+const REPAIR: &str = "correct it, move it away, or give --clouds another file";
+
 type Document = IndexMap<String, Value>;
 
 /// The text `existing` (empty for none) with `entry` in it: in the place of the entry of the same `slot`, which keeps its
@@ -83,8 +88,9 @@ pub fn without(existing: &str, slot: &str) -> Result<String, CloudsError> {
 
 fn unsuitable() -> CloudsError {
     CloudsError::Text {
+        file: FILE.into(),
         problem: "is written in a way that an entry cannot be put into".to_owned(),
-        remedy: "name another file by OS_CLIENT_CONFIG_FILE, or write its entries on lines of their own below clouds:",
+        remedy: "write its entries on lines of their own below clouds:, or give --clouds another file",
     }
 }
 
@@ -97,7 +103,11 @@ fn check_words(name: &str, slot: &str) -> Result<(), CloudsError> {
         return Ok(());
     }
     let problem = "cannot have an entry of that name".to_owned();
-    Err(CloudsError::Text { problem, remedy: "use letters, digits, points, dashes and slashes" })
+    Err(CloudsError::Text {
+        file: FILE.into(),
+        problem,
+        remedy: "use letters, digits, points, dashes and slashes",
+    })
 }
 
 /// The text as data. What is wrong is told by its line only: the line may hold a password.
@@ -109,17 +119,15 @@ fn parse(text: &str) -> Result<Document, CloudsError> {
     let parsed: Result<Option<Document>, _> = serde_saphyr::from_str_with_options(text, options);
     let document = parsed.map_err(|error| {
         let line = error.location().map_or(String::new(), |place| format!(" (see line {})", place.line()));
-        CloudsError::Text {
-            problem: format!("is no valid YAML{line}"),
-            remedy: "correct it, or move it away",
-        }
+        CloudsError::Text { file: FILE.into(), problem: format!("is no valid YAML{line}"), remedy: REPAIR }
     })?;
     let document = document.unwrap_or_default();
     match document.get("clouds") {
         None | Some(Value::Null | Value::Object(_)) => Ok(document),
         Some(_) => Err(CloudsError::Text {
+            file: FILE.into(),
             problem: "has no entries below clouds:".to_owned(),
-            remedy: "correct it, or move it away",
+            remedy: REPAIR,
         }),
     }
 }

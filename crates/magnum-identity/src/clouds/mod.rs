@@ -71,8 +71,10 @@ impl CloudEntry {
 #[non_exhaustive]
 pub enum CloudsError {
     /// Its text cannot take another entry.
-    #[error("clouds.yaml {problem}; {remedy}")]
+    #[error("{} {problem}; {remedy}", file.display())]
     Text {
+        /// Which file.
+        file: PathBuf,
         /// What is wrong with it. Holds nothing of the file's values.
         problem: String,
         /// What to do.
@@ -81,6 +83,37 @@ pub enum CloudsError {
     /// It could not be read or written.
     #[error(transparent)]
     File(#[from] IdentityError),
+}
+
+impl CloudsError {
+    /// The same of the text of the file at `path`.
+    fn of(self, path: &Path) -> Self {
+        match self {
+            Self::Text { problem, remedy, .. } => Self::Text { file: path.to_owned(), problem, remedy },
+            other => other,
+        }
+    }
+}
+
+/// Whether the file, if there is one, can take an entry, so that a caller knows before it begins anything. Its text is
+/// left as it is. Blocks.
+///
+/// # Errors
+/// As [`write()`]'s, but for what only writing shows.
+pub fn check(path: &Path) -> Result<(), CloudsError> {
+    let path = resolved(path)?;
+    let Some(text) = files::read_private(&path)? else { return Ok(()) };
+    let sample = CloudEntry {
+        auth_url: String::new(),
+        username: String::new(),
+        password: String::new().into(),
+        project_name: String::new(),
+        user_domain_name: String::new(),
+        project_domain_name: String::new(),
+        region_name: String::new(),
+        cacert: None,
+    };
+    merge(&text, "check", "check", &sample).map(drop).map_err(|error| error.of(&path))
 }
 
 /// Puts `entry` into the file, which is made (mode 600) if there is none, under `name` or the next free name. `slot`
@@ -95,7 +128,8 @@ pub fn write(path: &Path, name: &str, slot: &str, entry: &CloudEntry) -> Result<
         files::private_directory(parent)?;
     }
     let before = files::read_private(&path)?;
-    let merged = merge(before.as_deref().unwrap_or_default(), name, slot, entry)?;
+    let merged =
+        merge(before.as_deref().unwrap_or_default(), name, slot, entry).map_err(|error| error.of(&path))?;
     if before.as_deref() != Some(merged.text.as_str()) {
         files::write_private(&path, &merged.text)?;
     }
@@ -118,7 +152,7 @@ pub fn find(path: &Path, slot: &str, auth_url: &str) -> Result<Option<String>, C
 pub fn remove(path: &Path, slot: &str) -> Result<(), CloudsError> {
     let path = resolved(path)?;
     let Some(before) = files::read_private(&path)? else { return Ok(()) };
-    let after = without(&before, slot)?;
+    let after = without(&before, slot).map_err(|error| error.of(&path))?;
     if after.trim() == "clouds: {}" && before != after {
         let removed = std::fs::remove_file(&path);
         return Ok(removed.map_err(|source| IdentityError::file("remove", &path, source))?);
