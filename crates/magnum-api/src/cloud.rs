@@ -138,6 +138,11 @@ impl Lookup<'_> {
 /// A failed lookup in the words of the request.
 fn refusal(field: &str, ident: &str, error: CloudError) -> ServiceError {
     match error.kind {
+        // Clouds answer such a search with nothing. One that says more, as the local cloud does, knows the remedy.
+        CloudErrorKind::NotFound if error.service == "glance" && !error.path.is_empty() => {
+            let text = format!("Invalid value for {field}: {ident} could not be found: {}", error.message);
+            ServiceError::invalid(text).caused_by(error)
+        }
         CloudErrorKind::NotFound | CloudErrorKind::BadRequest => {
             ServiceError::invalid(format!("Invalid value for {field}: {ident} could not be found"))
                 .caused_by(error)
@@ -203,6 +208,8 @@ mod tests {
             assert_eq!(refused.kind, expected, "{kind:?}");
             assert!(refused.public.contains("flavor_id"));
         }
+        let told = CloudError { service: "glance", ..error(CloudErrorKind::NotFound) };
+        assert!(refusal("image_id", "i", told).public.ends_with("image_id: i could not be found: no"));
         let away =
             CloudError { message: "no engine: start it".to_owned(), ..error(CloudErrorKind::Server(503)) };
         assert!(refusal("image_id", "i", away).public.ends_with("image_id can be used: no engine: start it"));

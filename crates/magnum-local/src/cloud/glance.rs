@@ -54,6 +54,21 @@ fn is_asked(filter: &str, name: &str) -> bool {
     }
 }
 
+/// The name of a filter for one name in quotes.
+fn the_one(filter: &str) -> Option<&str> {
+    filter.strip_prefix("in:\"")?.strip_suffix('"')
+}
+
+/// What is said of an image that is not there, with what there is and the remedy.
+fn unknown(wanted: &str, images: &[NodeImage]) -> String {
+    let names: Vec<String> = named(images).map(|(name, _)| name).collect();
+    let has = match names.is_empty() {
+        true => "has no node image yet".to_owned(),
+        false => format!("has {}", names.join(", ")),
+    };
+    format!("This machine has no image {wanted}; it {has}. Make one with: magnum standalone image")
+}
+
 impl Services {
     pub(super) async fn glance(&self, ask: &Ask, rest: &[&str], _caller: &Caller) -> Answer {
         match (ask.verb(), rest) {
@@ -67,6 +82,10 @@ impl Services {
                         && ask.admits("visibility", "public")
                 });
                 let wanted: Vec<Value> = wanted.map(|(name, image)| shown(&name, image)).collect();
+                // So Magnum asks for one image, and tells its user what it is told.
+                if let (true, Some(name)) = (wanted.is_empty(), ask.param("name").and_then(the_one)) {
+                    return Err(Refusal::not_found(unknown(name, &images)));
+                }
                 Reply::ok(json!({
                     "images": wanted, "first": "/v2/images", "schema": "/v2/schemas/images",
                 }))
@@ -76,7 +95,7 @@ impl Services {
                 let found = named(&images).find(|(_, image)| image.id.to_string() == *id);
                 match found {
                     Some((name, image)) => Reply::ok(shown(&name, image)),
-                    None => Err(Refusal::not_found(format!("No image found with ID {id}"))),
+                    None => Err(Refusal::not_found(unknown(id, &images))),
                 }
             }
             (_, ["v2", "images", ..]) => Err(Refusal::new(
@@ -111,6 +130,14 @@ mod tests {
         assert_eq!(shown("node", &images[0]).get("magnum_kube_tag"), None);
         let full = NodeImage { kube_tag: Some("v1.36.0".to_owned()), ..images[0].clone() };
         assert_eq!(shown("node", &full)["magnum_kube_tag"], "v1.36.0");
+        assert!(
+            unknown("none", &images)
+                .contains("it has node, node-beefbeefbeef. Make one with: magnum standalone")
+        );
+        assert!(
+            unknown("none", &[]).contains("has no node image yet. Make one with: magnum standalone image")
+        );
+        assert_eq!((the_one("in:\"a,b\""), the_one("in:a"), the_one("a")), (Some("a,b"), None, None));
         assert!(is_asked("in:\"a,b\"", "a,b") && is_asked("in:a,b", "b") && !is_asked("a", "b"));
     }
 }
