@@ -2,8 +2,9 @@
 
 use super::{
     Engine, Progress, cannot,
-    error::{refused, status},
+    error::{gone, refused, status},
     labels::{self, COES, Labels},
+    programs::Programs,
     recipe::{REPOSITORY, Recipe},
 };
 use crate::machines::{MachinesError, NodeImage};
@@ -98,23 +99,35 @@ impl Engine {
         }
     }
 
-    /// Takes away the node images that were made here, by whichever recipe and installation. Fails when a node still
-    /// stands on one.
-    pub async fn images_remove(&self) -> Result<(), MachinesError> {
-        let filters = Some(HashMap::from([("label".to_owned(), vec![labels::RECIPE.to_owned()])]));
-        let options = ListImagesOptions { filters, ..ListImagesOptions::default() };
-        let found = self.docker.list_images(Some(options)).await;
-        for image in found.map_err(|error| refused("listing node images", error))? {
-            let options = RemoveImageOptions { force: true, ..RemoveImageOptions::default() };
-            match self.docker.remove_image(&image.id, Some(options), None).await {
-                Err(error) if status(&error) == Some(404) => {}
-                result => {
-                    result
-                        .map_err(|error| refused(format!("removing the node image {}", image.id), error))?;
+    /// What the engine calls the image of this program's recipe, and the image if it is there already.
+    pub async fn image_planned(
+        &self,
+        kubernetes: Option<&Programs>,
+    ) -> Result<(String, Option<NodeImage>), MachinesError> {
+        let recipe = Recipe::new(kubernetes);
+        Ok((recipe.reference(), self.image_of(&recipe).await?))
+    }
+
+    /// Takes away a node image that was made here, by the engine's name for it. One that is gone, or that was not made here
+    /// whatever its name, is no fault. False when it stays since containers stand on it.
+    pub async fn image_remove(&self, reference: &str) -> Result<bool, MachinesError> {
+        match self.docker.inspect_image(reference).await {
+            Ok(found) => {
+                let labels = found.config.and_then(|config| config.labels).unwrap_or_default();
+                if !labels.contains_key(labels::RECIPE) {
+                    return Ok(true);
                 }
             }
+            Err(error) if status(&error) == Some(404) => return Ok(true),
+            Err(error) => return Err(refused(format!("looking for the node image {reference}"), error)),
         }
-        Ok(())
+        match self.docker.remove_image(reference, None::<RemoveImageOptions>, None).await {
+            Err(error) if status(&error) == Some(409) => Ok(false),
+            result => {
+                let removed = result.map(drop);
+                gone(removed, format!("removing the node image {reference}")).map(|()| true)
+            }
+        }
     }
 }
 

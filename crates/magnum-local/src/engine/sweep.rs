@@ -56,7 +56,7 @@ impl Engine {
         self.remove_networks(stack).await
     }
 
-    /// Takes away every node, disk and network of this installation. Images stay: see [`Engine::images_remove`].
+    /// Takes away every node, disk and network of this installation. Images stay: see [`Engine::image_remove`].
     pub async fn remove_all(&self) -> Result<(), MachinesError> {
         for node in self.found_nodes(None).await? {
             let name = labels::text(node.labels.as_ref(), NAME);

@@ -9,6 +9,8 @@ use std::net::IpAddr;
 
 /// Name of the file in the folder.
 pub const FILE: &str = "magnum.conf";
+/// Name of the database's file in the folder.
+pub const DATABASE: &str = "magnum.sqlite";
 /// Name of the folder of the user's own files.
 pub const OWN: &str = "magnum.conf.d";
 
@@ -76,7 +78,7 @@ fn text(place: &Place, values: &Values) -> String {
          {middleware}www_authenticate_uri = {keystone}\n{own}",
         server = path(place, certificates::SERVER),
         server_key = path(place, certificates::SERVER_KEY),
-        database = path(place, "magnum.sqlite"),
+        database = path(place, DATABASE),
         seal = path(place, super::SEALING_KEY),
         admin = domain_admin_password.expose_secret(),
         middleware = auth("keystone_authtoken"),

@@ -1,11 +1,13 @@
 //! `magnum standalone image`: the image that nodes start from.
 
-use super::{arguments::Image, engine, place::Place, variable};
+use super::{arguments::Image, connect, made, place::Place, variable};
 use crate::arguments::print;
 use anyhow::{Context, Result};
 use magnum_drivers::kubernetes::versions;
-use magnum_local::engine::{ImageSettings, Programs};
-use magnum_types::SystemEntropy;
+use magnum_local::{
+    engine::{Engine, ImageSettings, Programs, Progress},
+    machines::NodeImage,
+};
 use std::{collections::BTreeMap, io::Write as _, path::Path};
 
 /// What is said to programs on the way to the network.
@@ -14,14 +16,20 @@ const PROXIES: &[&str] = &["http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY"
 /// How the lines begin that say what is being done; the others are what programs say that do it.
 const OWN: &str = "node image:";
 
-/// Makes the image, or takes a published one; prints what it is called, its digest and its size.
+/// Name of the folder in the installation's in which an image is built.
+const SCRATCH: &str = "scratch";
+/// What making an image may have in the installation's folder.
+pub const OWN_FILES: [&str; 2] = [SCRATCH, made::FILE];
+
+/// Makes the image, or takes a published one; prints what it is called, its digest and its size. One that fails leaves
+/// nothing.
 ///
 /// # Errors
 /// No engine, no way to Debian's packages, a full disk, or a published image that is no node image.
 pub async fn make(arguments: Image) -> Result<()> {
     let place = Place::find(arguments.at.data.clone(), variable)?;
-    place.prepare()?;
-    let engine = engine(&arguments.at, &place, &SystemEntropy).await?;
+    // Images carry no installation's label.
+    let engine = connect(&arguments.at, String::new()).await?;
     let progress = |line: &str| {
         if arguments.verbose || line.starts_with(OWN) {
             // Progress that nobody can read any more is no reason to stop.
@@ -35,22 +43,49 @@ pub async fn make(arguments: Image) -> Result<()> {
                 Some(folder) => Some(kubernetes(folder).await?),
                 None => None,
             };
-            let settings = ImageSettings {
-                scratch: place.path("scratch"),
-                kubernetes,
-                proxies: proxies(),
-                ..ImageSettings::default()
-            };
-            std::fs::create_dir_all(&settings.scratch).context("a folder for building the image")?;
-            let built = engine.image_build(&settings, &progress).await;
-            let removed = std::fs::remove_dir_all(&settings.scratch);
-            // The first of two troubles is the one to tell.
-            let built = built?;
-            removed.context("the folder in which the image was built")?;
-            built
+            build(&engine, &place, kubernetes, &progress).await?
         }
     };
     print(&format!("{} {} {} MB", image.name, image.digest, image.size / 1_000_000))
+}
+
+/// The image of this program's recipe, built where the engine does not have it. That one is this installation's then, and
+/// goes with it.
+async fn build(
+    engine: &Engine,
+    place: &Place,
+    kubernetes: Option<Programs>,
+    progress: &Progress<'_>,
+) -> Result<NodeImage> {
+    let (name, there) = engine.image_planned(kubernetes.as_ref()).await?;
+    if let Some(image) = there {
+        return Ok(image);
+    }
+    place.prepare()?;
+    let settings = ImageSettings {
+        scratch: place.path(SCRATCH),
+        kubernetes,
+        proxies: proxies(),
+        ..ImageSettings::default()
+    };
+    let built = async {
+        std::fs::create_dir_all(&settings.scratch).context("a folder for building the image")?;
+        // Before it is there: a process that is killed must not leave one that nobody knows of.
+        let noted = made::note(place, &name)?;
+        let built = engine.image_build(&settings, progress).await;
+        if built.is_err() && noted {
+            made::strike(place, &name)?;
+        }
+        Ok(built?)
+    };
+    let built = built.await.map_err(|error| place.remedied(error));
+    let removed =
+        std::fs::remove_dir_all(&settings.scratch).context("the folder in which the image was built");
+    let removed = removed.and_then(|()| place.remove_empty());
+    // The first of two troubles is the one to tell.
+    let built = built?;
+    removed?;
+    Ok(built)
 }
 
 /// Programs of a release that is supported, with the etcd that goes with it.

@@ -11,6 +11,7 @@ mod configuration;
 mod doors;
 mod identity;
 mod image;
+mod made;
 mod place;
 mod serve;
 mod welcome;
@@ -46,15 +47,23 @@ fn variable(name: &str) -> Option<String> {
     std::env::var_os(name)?.into_string().ok()
 }
 
+/// The id of the installation in `place`, if it has one already.
+fn installation(place: &Place) -> Result<Option<String>> {
+    Ok(place.read(INSTALLATION)?.map(|id| id.trim().to_owned()).filter(|id| !id.is_empty()))
+}
+
 /// The engine, for what carries the label of the installation in `place`; its id is drawn at the first time.
 async fn engine(at: &Where, place: &Place, entropy: &dyn Entropy) -> Result<Engine> {
-    let installation = match place.read(INSTALLATION)? {
-        Some(id) => id.trim().to_owned(),
-        None => {
-            let id = entropy.uuid().to_string();
-            place.write(INSTALLATION, &id)?;
-            id
-        }
-    };
+    let known = installation(place)?;
+    let id = known.clone().unwrap_or_else(|| entropy.uuid().to_string());
+    let engine = connect(at, id.clone()).await?;
+    if known.is_none() {
+        place.write(INSTALLATION, &id)?;
+    }
+    Ok(engine)
+}
+
+/// The engine, for what carries an installation's label.
+async fn connect(at: &Where, installation: String) -> Result<Engine> {
     Ok(Engine::connect(EngineSettings { host: at.docker_host.clone(), installation }).await?)
 }

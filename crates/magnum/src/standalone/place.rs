@@ -1,7 +1,10 @@
 //! Where standalone mode keeps its things: one folder, this user's alone, with a lock against a second process.
 
+use super::{certificates, configuration};
 use anyhow::{Context, Result, bail};
 use std::{
+    collections::BTreeSet,
+    ffi::OsString,
     fs::{self, File, Permissions, TryLockError},
     io::{ErrorKind, Write as _},
     os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _},
@@ -49,15 +52,63 @@ impl Place {
         self.root.join(name)
     }
 
-    /// Whether no installation was begun here: there is no folder, or nothing in it.
+    /// Whether no installation was begun here: there is neither an authority nor a database. A user's own settings, the
+    /// quickstart's log or what making the image left are none.
+    ///
+    /// # Errors
+    /// When the folder cannot be looked into.
+    pub fn is_fresh(&self) -> Result<bool> {
+        for name in [certificates::CA, configuration::DATABASE] {
+            let path = self.path(name);
+            if path.try_exists().with_context(|| path.display().to_string())? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// The names of what is in the folder; none when there is no folder.
     ///
     /// # Errors
     /// When the folder cannot be read.
-    pub fn is_fresh(&self) -> Result<bool> {
+    pub fn entries(&self) -> Result<BTreeSet<OsString>> {
+        let folder = || format!("the folder {}", self.root.display());
         match fs::read_dir(&self.root) {
-            Ok(mut found) => Ok(found.next().is_none()),
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(true),
-            Err(error) => Err(error).with_context(|| format!("the folder {}", self.root.display())),
+            Ok(found) => found.map(|entry| Ok(entry.with_context(folder)?.file_name())).collect(),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(BTreeSet::new()),
+            Err(error) => Err(error).with_context(folder),
+        }
+    }
+
+    /// Takes away all but what is among `kept`, and the folder if it is empty then.
+    ///
+    /// # Errors
+    /// When something cannot be removed.
+    pub fn keep_only(&self, kept: &BTreeSet<OsString>) -> Result<()> {
+        for name in self.entries()?.difference(kept) {
+            let path = self.root.join(name);
+            let is_folder = fs::symlink_metadata(&path).is_ok_and(|found| found.is_dir());
+            let removed = if is_folder { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
+            removed.with_context(|| path.display().to_string())?;
+        }
+        self.remove_empty()
+    }
+
+    /// Takes the folder away if nothing is in it; one on which a file system is mounted stays.
+    ///
+    /// # Errors
+    /// When it is empty and cannot be removed.
+    pub fn remove_empty(&self) -> Result<()> {
+        match fs::remove_dir(&self.root) {
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    ErrorKind::NotFound | ErrorKind::DirectoryNotEmpty | ErrorKind::ResourceBusy
+                ) =>
+            {
+                Ok(())
+            }
+            other => other.with_context(|| format!("the folder {}", self.root.display())),
         }
     }
 
@@ -145,6 +196,18 @@ impl Place {
         written().with_context(|| path.display().to_string())
     }
 
+    /// Takes a file away; one that is not there is no fault.
+    ///
+    /// # Errors
+    /// When it cannot be removed.
+    pub fn remove_file(&self, name: &str) -> Result<()> {
+        let path = self.path(name);
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+            other => other.with_context(|| path.display().to_string()),
+        }
+    }
+
     /// Takes the folder away; one on which a file system is mounted is emptied.
     ///
     /// # Errors
@@ -152,7 +215,7 @@ impl Place {
     pub fn remove(&self) -> Result<()> {
         match fs::remove_dir_all(&self.root) {
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
-            Err(error) if error.kind() == ErrorKind::ResourceBusy && self.is_fresh()? => Ok(()),
+            Err(error) if error.kind() == ErrorKind::ResourceBusy && self.entries()?.is_empty() => Ok(()),
             other => other.with_context(|| format!("the folder {}", self.root.display())),
         }
     }
@@ -200,13 +263,38 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_is_fresh_until_something_is_in_it() {
+    fn a_folder_is_fresh_until_it_has_an_authority_or_a_database() {
         let (_directory, place) = place();
         assert!(place.is_fresh().unwrap());
         place.prepare().unwrap();
+        place.write("node-images", "one").unwrap();
         assert!(place.is_fresh().unwrap());
-        place.write("key", "one").unwrap();
-        assert!(!place.is_fresh().unwrap());
+        for name in ["ca.pem", "magnum.sqlite"] {
+            place.write(name, "").unwrap();
+            assert!(!place.is_fresh().unwrap(), "{name}");
+            place.remove_file(name).unwrap();
+        }
+        assert!(place.is_fresh().unwrap());
+    }
+
+    #[test]
+    fn what_was_there_before_is_kept_and_nothing_else() {
+        let (directory, place) = place();
+        assert!(place.entries().unwrap().is_empty());
+        place.prepare().unwrap();
+        fs::create_dir(place.path("magnum.conf.d")).unwrap();
+        fs::write(place.path("magnum.conf.d/mine.conf"), "").unwrap();
+        let kept = place.entries().unwrap();
+        place.write("ca.pem", "").unwrap();
+        fs::create_dir(place.path("cloud")).unwrap();
+        fs::write(place.path("cloud/stack.json"), "").unwrap();
+        std::os::unix::fs::symlink(directory.path(), place.path("link")).unwrap();
+        place.keep_only(&kept).unwrap();
+        assert_eq!(place.entries().unwrap(), kept);
+        assert!(place.path("magnum.conf.d/mine.conf").exists() && directory.path().exists());
+        place.keep_only(&BTreeSet::new()).unwrap();
+        assert!(!place.root().exists());
+        place.keep_only(&BTreeSet::new()).unwrap();
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! The running process: identity, the local cloud, the API and the conductor, behind one port.
 
 use super::{
-    INSTALLATION, NODE_NAME, SEALING_KEY, arguments::Serve, certificates, configuration, doors, engine,
-    identity, place::Place, variable, welcome,
+    NODE_NAME, SEALING_KEY, arguments::Serve, certificates, configuration, doors, engine, identity, image,
+    installation, place::Place, variable, welcome,
 };
 use crate::{api, arguments::print, conductor, drivers, foundation::Foundation, logging, process};
 use anyhow::{Context, Result, anyhow};
@@ -11,14 +11,18 @@ use magnum_drivers::Registry;
 use magnum_local::{
     cloud::{LocalCloud, LocalSettings},
     engine::Engine,
+    machines::Machines as _,
 };
 use magnum_types::{Clock, Entropy, SystemClock, SystemEntropy};
-use std::{net::IpAddr, sync::Arc};
+use std::{collections::BTreeSet, ffi::OsString, net::IpAddr, sync::Arc};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 const PROGRAM: &str = "magnum-standalone";
+
+/// Told where nodes have nothing to start from.
+const NO_IMAGE: &str = "there is no node image yet, and no cluster without one: magnum standalone image";
 
 /// Serves until SIGTERM or SIGINT. Clusters go on without this process, and are taken up at the next start.
 ///
@@ -27,27 +31,33 @@ const PROGRAM: &str = "magnum-standalone";
 pub async fn serve(arguments: Serve) -> Result<()> {
     let stop = process::stop_signal()?;
     let place = Place::find(arguments.at.data.clone(), variable)?;
-    let fresh = place.is_fresh()?;
+    welcome::check(&arguments.at)?;
+    let before = if place.is_fresh()? { Some(place.entries()?) } else { None };
     let _claim = place.claim().map_err(|error| place.remedied(error))?;
     match prepare(&arguments, &place, &stop).await {
         Ok(ready) => ready.run(stop).await.map_err(|error| place.remedied(error)),
         Err(error) => {
             let error = place.remedied(error);
             // Who cannot start leaves nothing half-made.
-            match if fresh { forget(&arguments, &place) } else { Ok(()) } {
-                Ok(()) => Err(error),
-                Err(left) => Err(anyhow!("{error:#}; what was begun is left there: {left:#}")),
+            match before.map(|before| forget(&arguments, &place, before)) {
+                None | Some(Ok(())) => Err(error),
+                Some(Err(left)) => Err(anyhow!("{error:#}; what was begun is left there: {left:#}")),
             }
         }
     }
 }
 
-/// Takes away what a first start began.
-fn forget(arguments: &Serve, place: &Place) -> Result<()> {
-    if place.read(INSTALLATION)?.is_some() {
-        welcome::forget(&arguments.at, place)?;
-    }
-    place.remove()
+/// Takes away what a first start began. What was there `before` stays, and what the making of an image has there, which may
+/// be at work meanwhile.
+fn forget(arguments: &Serve, place: &Place, before: BTreeSet<OsString>) -> Result<()> {
+    let entries = match installation(place)? {
+        Some(_) => welcome::forget(&arguments.at, place),
+        None => Ok(()),
+    };
+    let kept = before.into_iter().chain(image::OWN_FILES.map(OsString::from)).collect();
+    // Both, whatever becomes of the first.
+    let files = place.keep_only(&kept);
+    entries.and(files)
 }
 
 /// Everything that is needed, in the order in which it needs each other; nothing works yet.
@@ -91,6 +101,7 @@ async fn prepare(arguments: &Serve, place: &Place, stop: &CancellationToken) -> 
     .await
     .context("the local cloud")?;
     sweep(&engine, &cloud).await;
+    let hint = lacks_images(&engine).await.then_some(NO_IMAGE);
     let (path, names) =
         welcome::entries(&arguments.at, place, &people.identity, &format!("{base_url}/identity/v3")).await?;
     let welcome = format!(
@@ -99,6 +110,7 @@ async fn prepare(arguments: &Serve, place: &Place, stop: &CancellationToken) -> 
         names.join(" and "),
         names.first().map(String::as_str).unwrap_or_default()
     );
+    let welcome = [Some(welcome.as_str()), hint].into_iter().flatten().collect::<Vec<_>>().join("\n");
     Ok(Ready { welcome, foundation, state, cloud, identity: people.identity, listener })
 }
 
@@ -112,6 +124,17 @@ async fn sweep(engine: &Engine, cloud: &LocalCloud) {
             }
         }
         Err(error) => warn!(%error, "what was left of stacks that are no more cannot be taken away"),
+    }
+}
+
+/// Whether nodes have nothing to start from. Not to know is no reason not to serve.
+async fn lacks_images(engine: &Engine) -> bool {
+    match engine.images().await {
+        Ok(images) => images.is_empty(),
+        Err(error) => {
+            warn!(%error, "the node images cannot be listed");
+            false
+        }
     }
 }
 

@@ -17,6 +17,14 @@ use std::path::PathBuf;
 /// Name of the entry, of the user, and of its project.
 const ENTRIES: &[(&str, &str, &str)] = &[("magnum", "demo", "demo"), ("magnum-admin", "admin", "admin")];
 
+/// Whether clouds.yaml can take our entries, which is asked before anything is begun.
+///
+/// # Errors
+/// One that cannot be read, or not be changed without rewriting what is in it.
+pub fn check(at: &Where) -> Result<()> {
+    Ok(clouds::check(&file(at)?)?)
+}
+
 /// Sees to it that clouds.yaml has an entry for the first two users, and returns the entries' names. A user whose entry
 /// is not there gets a new password: the one before is known to nobody.
 ///

@@ -1,29 +1,64 @@
-//! An engine that answers as Docker's does and has one node image; it makes nothing.
+//! An engine that answers as Docker's does; it makes nothing.
 
-use axum::{Json, Router, extract::Request, response::IntoResponse};
+use axum::{
+    Json, Router,
+    extract::{Request, State},
+    response::IntoResponse,
+};
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex},
+};
 use tokio::{net::UnixListener, task::JoinHandle};
 
 /// What the node image is called.
 pub const IMAGE: &str = "debian-12-acted";
 
+/// What the acted engine is like.
+#[derive(Clone)]
+pub struct Acting {
+    /// Of its API.
+    pub version: &'static str,
+    /// Whether it has a node image, which it calls `magnum-node:` with [`IMAGE`].
+    pub has_image: bool,
+    /// Whether containers stand on that.
+    pub is_in_use: bool,
+}
+
+impl Default for Acting {
+    fn default() -> Self {
+        Self { version: "1.43", has_image: true, is_in_use: false }
+    }
+}
+
 pub struct Engine {
-    socket: PathBuf,
+    pub socket: PathBuf,
+    acting: Acting,
+    removed: Removed,
     serving: Option<JoinHandle<()>>,
 }
 
+/// Images that somebody had removed.
+type Removed = Arc<Mutex<Vec<String>>>;
+
 impl Engine {
     /// Listens at `engine.sock` in `folder`.
-    pub fn start(folder: &Path) -> Self {
-        let mut engine = Self { socket: folder.join("engine.sock"), serving: None };
+    pub fn start(folder: &Path, acting: Acting) -> Self {
+        let (socket, removed) = (folder.join("engine.sock"), Removed::default());
+        let mut engine = Self { socket, acting, removed, serving: None };
         engine.come_back();
         engine
     }
 
     pub fn url(&self) -> String {
         format!("unix://{}", self.socket.display())
+    }
+
+    /// The images that were taken away from it.
+    pub fn removed(&self) -> Vec<String> {
+        self.removed.lock().unwrap().clone()
     }
 
     /// Ends as an engine does that is stopped: its socket stays behind.
@@ -38,21 +73,35 @@ impl Engine {
             std::fs::remove_file(&self.socket).unwrap();
         }
         let listener = UnixListener::bind(&self.socket).unwrap();
-        let app = Router::new().fallback(answer);
+        let app = Router::new().fallback(answer).with_state((self.acting.clone(), self.removed.clone()));
         self.serving = Some(tokio::spawn(async move { axum::serve(listener, app).await.unwrap() }));
     }
 }
 
-async fn answer(request: Request) -> impl IntoResponse {
+async fn answer(State((acting, removed)): State<(Acting, Removed)>, request: Request) -> impl IntoResponse {
     // With the version in front or without.
-    let path = request.uri().path().trim_start_matches("/v").trim_start_matches(|c: char| c.is_ascii_digit());
-    let path = path.trim_start_matches(|c: char| c == '.' || c.is_ascii_digit()).trim_start_matches('/');
+    let path = request.uri().path().trim_start_matches('/');
+    let path = match path.split_once('/') {
+        Some((first, rest)) if first.starts_with('v') && first.contains('.') => rest,
+        _ => path,
+    };
     let body = match (request.method(), path) {
-        (&Method::GET, "version" | "ersion") => json!({"ApiVersion": "1.43", "Version": "24.0.7"}),
+        (&Method::GET, "version") => json!({"ApiVersion": acting.version}),
         (&Method::GET, "info") => json!({"NCPU": 2, "MemoryLimit": true}),
         (&Method::GET, "containers/json" | "networks") => json!([]),
         (&Method::GET, "volumes") => json!({"Volumes": []}),
-        (&Method::GET, "images/json") => json!([image()]),
+        (&Method::GET, "images/json") if acting.has_image => json!([image()]),
+        (&Method::GET, "images/json") => json!([]),
+        (&Method::GET, other) if acting.has_image && other == format!("images/magnum-node:{IMAGE}/json") => {
+            json!({"Id": image()["Id"], "Config": {"Labels": image()["Labels"]}})
+        }
+        (&Method::DELETE, other) if other.starts_with("images/") => {
+            if acting.is_in_use {
+                return (StatusCode::CONFLICT, Json(json!({"message": "a container is using it"})));
+            }
+            removed.lock().unwrap().push(other.trim_start_matches("images/").to_owned());
+            json!([])
+        }
         (&Method::GET, other) if other.starts_with("images/") => {
             return (StatusCode::NOT_FOUND, Json(json!({"message": "No such image"})));
         }
@@ -68,6 +117,9 @@ fn image() -> Value {
     json!({
         "Id": format!("sha256:{}", "1".repeat(64)), "ParentId": "", "RepoDigests": [], "Created": 1_700_000_000,
         "RepoTags": [format!("magnum-node:{IMAGE}")], "Size": 500_000_000, "SharedSize": -1, "Containers": -1,
-        "Labels": {"org.openstack.magnum.coes": "swarm", "org.openstack.magnum.os_distro": "debian"},
+        "Labels": {
+            "org.openstack.magnum.coes": "swarm", "org.openstack.magnum.os_distro": "debian",
+            "org.openstack.magnum.recipe": "acted",
+        },
     })
 }

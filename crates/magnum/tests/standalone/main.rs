@@ -1,6 +1,6 @@
 //! `magnum standalone` as a process, and the `magnum` command against it, where the machine does not play along: a disk
-//! without room, a Docker Engine that goes and comes back. The engine is acted here; a real one is tried in
-//! `tests/standalone`.
+//! without room, a Docker Engine that goes and comes back or cannot be used, somebody else's clouds.yaml. The engine is
+//! acted here; a real one is tried in `tests/standalone`.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -10,6 +10,10 @@
 )]
 
 mod away;
+mod clouds;
 mod disk;
 mod engine;
+mod images;
 mod installation;
+mod refusals;
+mod users;
