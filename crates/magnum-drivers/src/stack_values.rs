@@ -81,7 +81,7 @@ pub(crate) fn node_rules(labels: &Labels, besides: &[(u16, u16)]) -> Value {
     Value::Array(rules)
 }
 
-fn rule(protocol: &str, (first, last): (u16, u16)) -> Value {
+pub(crate) fn rule(protocol: &str, (first, last): (u16, u16)) -> Value {
     json!({"protocol": protocol, "port_range_min": first, "port_range_max": last})
 }
 

@@ -84,7 +84,7 @@ pub(super) const LABELS: &[LabelSpec] = &[
     idle("cilium_hubble_ui_enabled", "Magnum does not install Hubble"),
     label("open_ports", LabelKind::Ports, "", "ports of workers, TCP and UDP, open to everybody besides 22 and 30000-32767"),
     switch("master_lb_floating_ip_enabled", "", "true gives the API's load balancer a public address where floating_ip_enabled is off; false takes none away where it is on"),
-    label("master_lb_allowed_cidrs", LabelKind::Cidrs, "", "who may reach the API's load balancer; everybody by default. The subnet that the cluster makes for itself always may; a given fixed_subnet must be in the list"),
+    label("master_lb_allowed_cidrs", LabelKind::Cidrs, "", "who may reach the API, through its load balancer or at a master's own address; everybody by default. The subnet that the cluster makes for itself always may; a given fixed_subnet must be in the list"),
     idle("api_master_lb_allowed_cidrs", "it is called master_lb_allowed_cidrs here"),
     label("octavia_provider", LabelKind::Text, "", "Octavia's provider of all load balancers; Octavia's default by default"),
     label("octavia_lb_algorithm", LabelKind::OneOf(&["ROUND_ROBIN", "LEAST_CONNECTIONS", "SOURCE_IP", "SOURCE_IP_PORT"]), "ROUND_ROBIN", "how load balancers choose a member; the provider ovn has SOURCE_IP_PORT only, which is then the default"),
@@ -143,7 +143,7 @@ pub(super) const LABELS: &[LabelSpec] = &[
     idle("oidc_required_claim", OIDC),
     idle("cert_manager_api", "the authority's key never leaves Magnum; certificates are signed by its API"),
     label("etcd_tag", LabelKind::Version, "", "release of etcd; the line that goes with kube_tag by default"),
-    switch("etcd_lb_enabled", "false", "a load balancer for etcd too, where master_lb_enabled is; members do without"),
+    switch("etcd_lb_enabled", "false", "a load balancer for etcd too, where master_lb_enabled is, for who comes from the subnet that the cluster makes for itself; members do without. In a given fixed_subnet, a provider that asks from an address of its own (amphora) needs a rule for port 2379 that is yours to add"),
 
     // Add-ons.
     number("system_pods_initial_delay", 0, 3600, "30", "seconds until an add-on's pod is looked at"),

@@ -6,7 +6,9 @@ use crate::{
     error::DriverError,
     inputs::{DriverSettings, GroupStackInputs, StackInputs},
     labels,
-    stack_values::{Values, comma_separated, label, lb_algorithm, magnum_url, node_rules, timeout_minutes},
+    stack_values::{
+        Values, comma_separated, label, lb_algorithm, magnum_url, node_rules, rule, timeout_minutes,
+    },
     user_data,
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD};
@@ -67,13 +69,21 @@ fn parameters(inputs: &StackInputs<'_>) -> IndexMap<String, Value> {
             && (asked.unwrap_or(false) || cluster.floating_ip_enabled)
             && template.external_network_id.is_some(),
     );
-    if let Some(allowed) = label(labels, "master_lb_allowed_cidrs") {
-        // The cluster's own nodes come through it too; the range of a given subnet is not known here.
-        let own = cluster.fixed_network.is_none().then(|| value(labels, "fixed_subnet_cidr"));
-        let allowed: Vec<&str> = [Some(allowed), own].into_iter().flatten().collect();
-        values.set("master_lb_allowed_cidrs", allowed.join(","));
+    // The cluster's own nodes come through it too; the range of a given subnet is not known here.
+    let own = cluster.fixed_network.is_none().then(|| value(labels, "fixed_subnet_cidr"));
+    let allowed = label(labels, "master_lb_allowed_cidrs");
+    let allowed =
+        allowed.map(|allowed| [Some(allowed), own].into_iter().flatten().collect::<Vec<_>>().join(","));
+    let has_etcd_balancer = cluster.master_lb_enabled && is_on(labels, "etcd_lb_enabled");
+    // Masters must not be a way around the load balancer.
+    let everywhere = allowed.as_deref().filter(|_| cluster.master_lb_enabled);
+    let mut rules = master_rules(port(template), everywhere);
+    if has_etcd_balancer {
+        rules.extend(own.map(|own| from_range(2379, own)));
     }
-    values.set("etcd_lb_enabled", cluster.master_lb_enabled && is_on(labels, "etcd_lb_enabled"));
+    values.set("master_rules", rules);
+    values.given("master_lb_allowed_cidrs", allowed.as_deref());
+    values.set("etcd_lb_enabled", has_etcd_balancer);
     values.given("octavia_provider", label(labels, "octavia_provider"));
     values.given("octavia_lb_algorithm", lb_algorithm(labels));
     values.set("octavia_lb_healthcheck", is_on(labels, "octavia_lb_healthcheck"));
@@ -82,6 +92,29 @@ fn parameters(inputs: &StackInputs<'_>) -> IndexMap<String, Value> {
     values.given("https_proxy", template.https_proxy.as_deref());
     values.given("no_proxy", template.no_proxy.as_deref());
     values.0
+}
+
+/// Security group rules of the masters for everybody outside: ping, SSH, and the API, which only these ranges may call if
+/// there are any.
+fn master_rules(api: u16, ranges: Option<&str>) -> Vec<Value> {
+    let mut rules = vec![json!({"protocol": "icmp"}), rule("tcp", (22, 22))];
+    match ranges {
+        None => rules.push(rule("tcp", (api, api))),
+        Some(ranges) => {
+            let mut ranges: Vec<&str> =
+                ranges.split(',').map(str::trim).filter(|range| !range.is_empty()).collect();
+            // Neutron refuses the same rule twice.
+            ranges.sort_unstable();
+            ranges.dedup();
+            rules.extend(ranges.into_iter().map(|range| from_range(api, range)));
+        }
+    }
+    rules
+}
+
+fn from_range(port: u16, range: &str) -> Value {
+    let ether = if range.contains(':') { "IPv6" } else { "IPv4" };
+    json!({"protocol": "tcp", "port_range_min": port, "port_range_max": port, "ethertype": ether, "remote_ip_prefix": range})
 }
 
 /// What the cluster's stack and those of further groups have alike.

@@ -181,3 +181,66 @@ fn members_are_in_the_server_group_of_their_role() {
         assert!(member(group)["server_group"].to_string().contains(resource), "{group}");
     }
 }
+
+/// The rules of the masters' security group, each as `port from range`.
+fn master_rules(world: &World) -> Vec<String> {
+    let rules = world.stack().parameters["master_rules"].clone();
+    let text = |rule: &Value| {
+        let range = rule.get("remote_ip_prefix").and_then(Value::as_str).unwrap_or("everywhere");
+        let port = rule.get("port_range_min").map_or_else(|| rule["protocol"].to_string(), Value::to_string);
+        assert_eq!(rule.get("port_range_min"), rule.get("port_range_max"));
+        format!("{port} from {range}")
+    };
+    rules.as_array().unwrap().iter().map(text).collect()
+}
+
+#[test]
+fn who_may_call_the_api_may_do_so_at_masters_too_and_nobody_else() {
+    let open = ["\"icmp\" from everywhere", "22 from everywhere"];
+    let mut world = World::new(3, 1);
+    assert_eq!(master_rules(&world), [&open[..], &["6443 from everywhere"]].concat());
+    world.set("master_lb_allowed_cidrs", "192.0.2.0/24,2001:db8::/64");
+    let ranges = ["6443 from 10.0.0.0/24", "6443 from 192.0.2.0/24", "6443 from 2001:db8::/64"];
+    assert_eq!(master_rules(&world), [&open[..], &ranges].concat(), "and the cluster's own subnet");
+    let stack = world.stack();
+    let six = stack.parameters["master_rules"].as_array().unwrap().last().unwrap().clone();
+    assert_eq!(six["ethertype"], "IPv6");
+    world.set("etcd_lb_enabled", "true");
+    assert_eq!(master_rules(&world).last().unwrap(), "2379 from 10.0.0.0/24", "what the balancer asks");
+    world.cluster.fixed_network = Some("net".into());
+    assert_eq!(
+        master_rules(&world),
+        [&open[..], &ranges[1..]].concat(),
+        "a given subnet is in the list, or not"
+    );
+    world.cluster.master_lb_enabled = false;
+    assert_eq!(master_rules(&world).last().unwrap(), "6443 from everywhere", "the label is about a balancer");
+}
+
+#[test]
+fn what_nodes_speak_among_themselves_is_open_to_nobody_else() {
+    let template = World::new(1, 1).stack().template;
+    let group = |name: &str| {
+        let begin = template.find(&format!("\n  {name}:\n")).unwrap_or_else(|| panic!("no {name}"));
+        let rest = &template[begin + 1..];
+        rest[..rest.find("\n\n").unwrap()].to_owned()
+    };
+    let inside = group("secgroup_kube_inside");
+    let rules: Vec<&str> =
+        inside.lines().filter(|line| line.trim_start().starts_with("- {")).map(str::trim).collect();
+    assert_eq!(
+        rules,
+        ["- {remote_mode: remote_group_id}", "- {remote_ip_prefix: {get_param: pods_network_cidr}}"]
+    );
+    assert!(group("secgroup_kube_master").ends_with("rules: {get_param: master_rules}"));
+    assert!(group("secgroup_kube_minion").ends_with("rules: {get_param: node_rules}"));
+    // etcd and the kubelets' own port are nowhere named to be open.
+    for world in [World::new(1, 1), World::new(3, 1)] {
+        for name in ["master_rules", "node_rules"] {
+            let rules = world.stack().parameters[name].to_string();
+            for port in ["2379", "2380", "10250", "10257", "10259"] {
+                assert!(!rules.contains(port), "{name}: {rules}");
+            }
+        }
+    }
+}
