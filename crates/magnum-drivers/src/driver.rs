@@ -308,6 +308,17 @@ pub trait Driver: Send + Sync {
     /// The node that will empty and forget the leaving ones; `None` when no node can.
     fn drains<'a>(&self, nodes: &'a [NodeRegistration]) -> Option<&'a NodeRegistration>;
 
+    /// Whether the others count on this node until one of them has taken it out of what they decide together (a member of
+    /// etcd): in its present state it must have left before its server goes, or they may lose their majority.
+    fn must_leave(&self, _cluster: &magnum_types::Cluster, _node: &NodeRegistration) -> bool {
+        false
+    }
+
+    /// Whether they count on it no more, by what they told last.
+    fn has_left(&self, _facts: &BTreeMap<String, String>, _node: &NodeRegistration) -> bool {
+        true
+    }
+
     /// The number of masters is fixed at creation.
     fn refuses_master_resize(&self) -> bool {
         true

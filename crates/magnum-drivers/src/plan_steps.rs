@@ -9,12 +9,17 @@ use std::collections::BTreeMap;
 pub(crate) const MINUTE: u32 = 60;
 
 pub(crate) fn step(name: &str, timeout: u32, action: Action) -> PlanStep {
-    PlanStep { name: name.to_owned(), timeout, optional: false, action }
+    PlanStep { name: name.to_owned(), timeout, optional: false, yields: false, action }
 }
 
 /// A step whose failure does not keep the node from being ready.
 pub(crate) fn optional(name: &str, timeout: u32, action: Action) -> PlanStep {
     PlanStep { optional: true, ..step(name, timeout, action) }
+}
+
+/// The same, of a step that waits for another node: a newer plan ends the wait.
+pub(crate) fn yielding(name: &str, timeout: u32, action: Action) -> PlanStep {
+    PlanStep { yields: true, ..optional(name, timeout, action) }
 }
 
 pub(crate) fn file(name: &str, path: &str, mode: u32, content: String) -> PlanStep {

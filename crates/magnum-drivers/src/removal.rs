@@ -15,6 +15,8 @@ pub struct Member {
     pub name: Option<String>,
     /// Fixed and floating addresses.
     pub addresses: Vec<String>,
+    /// An earlier change was to remove it and did not.
+    pub leaves: bool,
 }
 
 impl Member {
@@ -44,19 +46,19 @@ pub fn resolve_removals(members: &[Member], asked: &[String]) -> Result<Vec<u32>
     Ok(indexes)
 }
 
-/// The indexes of all members that go when the group gets `target` members: the asked ones, then the highest. Asked
-/// ones go even if the group does not shrink; Heat then makes new members in their place.
+/// The indexes of all members that go when the group gets `target` members: the asked ones, then those that were about to
+/// go already, then the highest. Asked ones go even if the group does not shrink; Heat then makes new members in their place.
 ///
 /// # Errors
 /// As [`resolve_removals`].
 pub fn choose_removals(members: &[Member], asked: &[String], target: i32) -> Result<Vec<u32>, DriverError> {
     let mut going = resolve_removals(members, asked)?;
     let target = usize::try_from(target).unwrap_or(0);
-    let mut others: Vec<u32> =
-        members.iter().map(|m| m.index).filter(|index| !going.contains(index)).collect();
+    let others = members.iter().filter(|member| !going.contains(&member.index));
+    let mut others: Vec<(bool, u32)> = others.map(|member| (member.leaves, member.index)).collect();
     others.sort_unstable();
     while members.len().saturating_sub(going.len()) > target
-        && let Some(highest) = others.pop()
+        && let Some((_, highest)) = others.pop()
     {
         going.push(highest);
     }
@@ -86,6 +88,7 @@ mod tests {
                 server_id: Some(format!("a1b2c3d4-0000-4000-8000-00000000000{index}")),
                 name: Some(format!("c-node-{index}")),
                 addresses: vec![format!("10.0.0.1{index}"), format!("172.24.4.1{index}")],
+                leaves: false,
             })
             .collect()
     }
@@ -120,6 +123,14 @@ mod tests {
         assert_eq!(choose_removals(&group(), &[], 3).unwrap(), Vec::<u32>::new());
         assert_eq!(choose_removals(&group(), &[], 7).unwrap(), Vec::<u32>::new());
         assert_eq!(choose_removals(&group(), &[], -1).unwrap().len(), 3);
+    }
+
+    #[test]
+    fn who_was_about_to_go_goes_before_the_highest() {
+        let mut group = group();
+        group[0].leaves = true;
+        assert_eq!(choose_removals(&group, &[], 2).unwrap(), vec![0]);
+        assert_eq!(choose_removals(&group, &[], 1).unwrap(), vec![0, 4]);
     }
 
     #[test]

@@ -137,7 +137,7 @@ fn a_later_master_waits_until_the_acting_one_has_added_it() {
     world.add_master(2);
     assert_eq!(world.plan(1), None);
     let acting = world.plan(0).unwrap();
-    match action(&acting, "etcd members") {
+    match action(&acting, "etcd members join") {
         Action::EtcdMembers { add, remove, .. } => {
             assert_eq!(add, &Some(("c-master-1".into(), "https://10.0.0.11:2380".into())), "one at a time");
             assert!(remove.is_empty());
@@ -154,18 +154,91 @@ fn a_later_master_waits_until_the_acting_one_has_added_it() {
 }
 
 #[test]
+fn each_master_starts_its_webhook_anew_with_another_certificate() {
+    let mut world = World::founded(3, 1);
+    assert!(!names(&world.plan(1).unwrap()).contains(&"keystone webhook anew"), "there is none");
+    world.trust();
+    world.set("keystone_auth_enabled", "true");
+    let plan = world.plan(1).unwrap();
+    let position = |name: &str| plan.iter().position(|step| step.name == name).unwrap();
+    assert!(position("certificate keystone-auth") < position("keystone webhook anew"));
+    match action(&plan, "keystone webhook anew") {
+        Action::KubePodsAnew { node, watches, .. } => {
+            assert_eq!((node.as_str(), watches.len()), ("c-master-1", 1));
+            assert!(watches[0].ends_with("/server.crt"), "{watches:?}");
+        }
+        other => panic!("{other:?}"),
+    }
+    assert!(!names(&world.plan(3).unwrap()).contains(&"keystone webhook anew"), "a worker has no webhook");
+}
+
+#[test]
+fn the_acting_master_waits_until_a_new_member_has_its_vote() {
+    let mut world = World::founded(3, 0);
+    assert!(!names(&world.plan(0).unwrap()).contains(&"etcd members join"), "all have one");
+    world.facts.insert("etcd_learners".into(), "c-master-2".into());
+    let acting = world.plan(0).unwrap();
+    let join = acting.iter().find(|step| step.name == "etcd members join").unwrap();
+    assert!(join.optional && join.yields, "nothing fails by it, and a newer plan ends the wait");
+    let position = |name: &str| acting.iter().position(|step| step.name == name);
+    assert_eq!(
+        position("etcd members join"),
+        Some(acting.len() - 2),
+        "nothing but the signal waits behind it"
+    );
+    match &join.action {
+        Action::EtcdMembers { add: None, remove, .. } => assert!(remove.is_empty()),
+        other => panic!("{other:?}"),
+    }
+    assert!(!names(&world.plan(1).unwrap()).contains(&"etcd members join"), "one acts");
+}
+
+#[test]
+fn servers_of_masters_may_go_once_the_members_tell_so() {
+    let mut world = World::founded(3, 1);
+    let driver = world.driver.clone();
+    let must = |world: &World, n: usize| driver.must_leave(&world.cluster, &world.nodes[n]);
+    assert!(!must(&world, 0) && !must(&world, 3));
+    world.nodes[0].state = NodeState::Leaving;
+    world.nodes[3].state = NodeState::Leaving;
+    assert!(must(&world, 0) && !must(&world, 3), "a worker is no member");
+    assert!(!driver.has_left(&world.facts, &world.nodes[0]));
+    // Known by its address where another node added it, and its name is not known.
+    world
+        .facts
+        .insert("etcd_members".into(), "f1=https://10.0.0.10:2380,c-master-1=https://10.0.0.11:2380".into());
+    assert!(!driver.has_left(&world.facts, &world.nodes[0]));
+    world.facts.insert("etcd_members".into(), "c-master-1=https://10.0.0.11:2380".into());
+    assert!(driver.has_left(&world.facts, &world.nodes[0]));
+}
+
+#[test]
+fn masters_that_an_upgrade_left_apart_all_count() {
+    let mut world = World::founded(3, 1);
+    world.nodes[0].wanted_release = Some("v1.36.9".into());
+    world.nodes[1].wanted_release = Some("v1.35.1".into());
+    world.nodes[2].wanted_release = Some("v1.35.1".into());
+    let refused = |world: &World, to: &str| world.upgrade(to).unwrap_err();
+    assert!(refused(&world, "v1.35.1").contains("a downgrade is not supported"), "the first is ahead");
+    assert!(refused(&world, "v1.37.0").contains("minors cannot be left out"), "the others are behind");
+    assert_eq!(world.upgrade("v1.36.9"), Ok("v1.36.9".into()));
+}
+
+#[test]
 fn a_master_that_leaves_is_emptied_and_taken_out_of_etcd_by_another() {
     let mut world = World::founded(3, 1);
     world.nodes[0].state = NodeState::Leaving;
     assert_eq!(world.plan(0), None);
     let acting = world.plan(1).unwrap();
-    match (action(&acting, "drain"), action(&acting, "etcd members")) {
+    match (action(&acting, "drain"), action(&acting, "etcd members leave")) {
         (Action::KubeDrain { nodes, .. }, Action::EtcdMembers { add: None, remove, .. }) => {
             assert_eq!(nodes, &["c-master-0"]);
-            assert_eq!(remove, &["c-master-0"]);
+            assert_eq!(remove, &[("c-master-0".to_owned(), "https://10.0.0.10:2380".to_owned())]);
         }
         other => panic!("{other:?}"),
     }
+    let position = |name: &str| acting.iter().position(|step| step.name == name);
+    assert!(position("etcd members leave") < position("drain"), "pods that do not go hold up no member");
     assert!(!names(&world.plan(2).unwrap()).contains(&"drain"), "one acts");
 }
 
@@ -174,8 +247,8 @@ fn a_master_that_is_made_anew_leaves_etcd_unless_its_member_has_a_volume() {
     let mut world = World::founded(3, 0);
     world.nodes[0].state = NodeState::Rebuilding;
     assert_eq!(world.plan(0), None);
-    match action(&world.plan(1).unwrap(), "etcd members") {
-        Action::EtcdMembers { add: None, remove, .. } => assert_eq!(remove, &["c-master-0"]),
+    match action(&world.plan(1).unwrap(), "etcd members leave") {
+        Action::EtcdMembers { add: None, remove, .. } => assert_eq!(remove[0].0, "c-master-0"),
         other => panic!("{other:?}"),
     }
     // It has left, and has registered again.
@@ -183,7 +256,7 @@ fn a_master_that_is_made_anew_leaves_etcd_unless_its_member_has_a_volume() {
     world.facts.insert("etcd_members".into(), left.into());
     world.nodes[0].state = NodeState::Upgrading;
     assert_eq!(world.plan(0), None, "until it is taken in again");
-    match action(&world.plan(1).unwrap(), "etcd members") {
+    match action(&world.plan(1).unwrap(), "etcd members join") {
         Action::EtcdMembers { add: Some((name, _)), .. } => assert_eq!(name, "c-master-0"),
         other => panic!("{other:?}"),
     }
@@ -191,7 +264,8 @@ fn a_master_that_is_made_anew_leaves_etcd_unless_its_member_has_a_volume() {
     let mut world = World::founded(3, 0);
     world.set("etcd_volume_size", "2");
     world.nodes[0].state = NodeState::Rebuilding;
-    assert!(!names(&world.plan(1).unwrap()).contains(&"etcd members"), "its data are not lost");
+    let kept = world.plan(1).unwrap();
+    assert!(!names(&kept).iter().any(|name| name.starts_with("etcd members")), "its data are not lost");
 }
 
 #[test]

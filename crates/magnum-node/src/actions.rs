@@ -78,6 +78,9 @@ pub fn apply(context: &mut Context<'_>, action: &Action) -> Result<Facts, StepEr
         }
         Action::KubeApi { kubectl, address, server } => kube::api(context, kubectl, address, server)?,
         Action::KubeRolledOut { kubectl, workloads } => kube::rollout::wait(context, kubectl, workloads)?,
+        Action::KubePodsAnew { kubectl, node, namespace, label, watches } => {
+            kube::pods::anew(context, kubectl, &kube::pods::Pods { node, namespace, label, watches })?;
+        }
         Action::KubeReady { kubectl, node, kubelet } => kube::ready(context, kubectl, node, kubelet)?,
         Action::KubeMarks { kubectl, nodes } => kube::marks::apply(context, kubectl, nodes)?,
         Action::KubeDrain { kubectl, nodes, untouched } => {

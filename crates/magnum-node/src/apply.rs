@@ -32,6 +32,8 @@ pub struct Node<'a> {
 pub enum Outcome {
     /// Every step is done.
     Ready,
+    /// A step waited for another node, and there is a newer plan.
+    Superseded,
     /// A step failed for good.
     Failed {
         /// The step.
@@ -63,7 +65,8 @@ impl Node<'_> {
                 error: undone.clone(),
                 ..Report::default()
             };
-            match self.step(step) {
+            match self.step(step, plan.generation) {
+                Err(StepError::Superseded) => return Ok(Outcome::Superseded),
                 Ok(facts) => {
                     tracing::info!(step = step.name, "done");
                     report.facts = facts;
@@ -127,7 +130,7 @@ impl Node<'_> {
     }
 
     /// Tries a step until it is done, fails for good, or its time is over.
-    fn step(&mut self, step: &PlanStep) -> Result<Facts, StepError> {
+    fn step(&mut self, step: &PlanStep, generation: i64) -> Result<Facts, StepError> {
         let begun = self.machine.now();
         let deadline = begun + Duration::from_secs(u64::from(step.timeout));
         loop {
@@ -142,8 +145,35 @@ impl Node<'_> {
                 return Err(error);
             }
             tracing::debug!(step = step.name, %error, "not done yet");
-            self.machine.sleep(pause);
+            if !step.yields {
+                self.machine.sleep(pause);
+            } else if self.is_superseded(generation, pause) {
+                tracing::info!(step = step.name, %error, "there is a newer plan");
+                return Err(StepError::Superseded);
+            }
         }
+    }
+
+    /// Pauses, and says whether a newer plan than that of this generation came meanwhile.
+    fn is_superseded(&mut self, generation: i64, pause: Duration) -> bool {
+        let begun = self.machine.now();
+        let newer = match self.token() {
+            Ok(token) => self.server.plan(&token, generation, Some(pause)),
+            Err(error) => Err(CallError::Unavailable(error.to_string())),
+        };
+        let is_newer = match newer {
+            Ok(plan) => plan.is_some(),
+            // Whoever asks next gets another token, or says why there is none.
+            Err(error) => {
+                tracing::debug!(%error, "whether there is a newer plan is not known");
+                false
+            }
+        };
+        let asked = self.machine.now().saturating_sub(begun);
+        if !is_newer && asked < pause {
+            self.machine.sleep(pause - asked);
+        }
+        is_newer
     }
 
     fn attempt(&mut self, step: &PlanStep, deadline: Duration) -> Result<Facts, StepError> {

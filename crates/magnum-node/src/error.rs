@@ -88,6 +88,9 @@ pub enum StepError {
     /// No other try will.
     #[error("{0}")]
     Never(String),
+    /// A newer plan asks for something else.
+    #[error("there is a newer plan")]
+    Superseded,
 }
 
 /// What the machine refuses.

@@ -46,7 +46,7 @@ impl Node<'_> {
             let renews = self.renews(&between);
             // The present plan again: its steps renew what is due, and start anew what runs with it.
             let newer_than = if renews { (after - 1).max(0) } else { after };
-            let answer = self.server.plan(&token, newer_than);
+            let answer = self.server.plan(&token, newer_than, None);
             if renews && answer.is_ok() {
                 between.renewed = Some(asked);
             }
@@ -61,7 +61,7 @@ impl Node<'_> {
                             return Err(NodeError::PlanFailed { step, error });
                         }
                         Outcome::Ready if once => return Ok(()),
-                        Outcome::Ready | Outcome::Failed { .. } => continue,
+                        Outcome::Ready | Outcome::Superseded | Outcome::Failed { .. } => continue,
                     }
                 }
                 Ok(None) => {

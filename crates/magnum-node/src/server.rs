@@ -29,11 +29,12 @@ pub trait Server {
     /// 409 while Heat has not told Magnum of this member yet, 403 for a wrong join secret.
     fn register(&self, request: &RegisterRequest) -> Result<RegisterResponse, CallError>;
 
-    /// The plan newer than a generation, as JSON; the server may hold the call. `None` while there is none.
+    /// The plan newer than a generation, as JSON; the server may hold the call, though no longer than `hold` (whole
+    /// seconds count, rounded down). `None` while there is none.
     ///
     /// # Errors
     /// [`CallError::Unauthorized`] when the registration is not known any more.
-    fn plan(&self, token: &Text, after: i64) -> Result<Option<Value>, CallError>;
+    fn plan(&self, token: &Text, after: i64, hold: Option<Duration>) -> Result<Option<Value>, CallError>;
 
     /// Reports a step.
     ///

@@ -9,6 +9,7 @@ use magnum_node::{
 };
 use magnum_types::plan::{Bootstrap, IdentityRequest, RegisterRequest, Report, StepResult, Text};
 use serde_json::{Value, json};
+use std::time::Duration;
 use std::{
     io::{BufRead, BufReader, Read, Write},
     net::TcpListener,
@@ -103,17 +104,20 @@ fn registration_posts_the_request_and_reads_the_answer() {
 #[test]
 fn the_plan_is_asked_with_the_token_and_the_last_generation() {
     let (url, server) = answering("200 OK", "{\"generation\": 8, \"steps\": []}");
-    let plan = client(&url).plan(&token(), 7).unwrap().unwrap();
+    let plan = client(&url).plan(&token(), 7, None).unwrap().unwrap();
     assert_eq!(plan["generation"], 8);
     let seen = server.join().unwrap();
     assert_eq!(seen.line, "GET /v1/nodes/plan?after=7 HTTP/1.1");
     assert!(seen.has("Authorization: Bearer node-token"), "{:?}", seen.headers);
+    let (url, server) = answering("204 No Content", "");
+    assert_eq!(client(&url).plan(&token(), 7, Some(Duration::from_millis(2900))), Ok(None));
+    assert_eq!(server.join().unwrap().line, "GET /v1/nodes/plan?after=7&hold=2 HTTP/1.1");
 }
 
 #[test]
 fn no_content_means_no_plan_yet() {
     let (url, server) = answering("204 No Content", "");
-    assert_eq!(client(&url).plan(&token(), 0), Ok(None));
+    assert_eq!(client(&url).plan(&token(), 0, None), Ok(None));
     server.join().unwrap();
 }
 
@@ -132,21 +136,21 @@ fn each_refusal_is_what_it_says() {
         ("302 Found", "", CallError::Unavailable("status 302".into())),
     ] {
         let (url, server) = answering(status, body);
-        assert_eq!(client(&url).plan(&token(), 0), Err(wanted), "{status}");
+        assert_eq!(client(&url).plan(&token(), 0, None), Err(wanted), "{status}");
         server.join().unwrap();
     }
 }
 
 #[test]
 fn a_server_that_is_not_there_is_unavailable() {
-    let answer = client("http://127.0.0.1:9").plan(&token(), 0);
+    let answer = client("http://127.0.0.1:9").plan(&token(), 0, None);
     assert!(matches!(answer, Err(CallError::Unavailable(_))), "{answer:?}");
 }
 
 #[test]
 fn an_unreadable_answer_is_unavailable() {
     let (url, server) = answering("200 OK", "not json");
-    assert!(matches!(client(&url).plan(&token(), 0), Err(CallError::Unavailable(_))));
+    assert!(matches!(client(&url).plan(&token(), 0, None), Err(CallError::Unavailable(_))));
     server.join().unwrap();
 }
 

@@ -144,6 +144,9 @@ pub struct PlanStep {
     /// report and in all later ones of the plan, beside their results.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub optional: bool,
+    /// A newer plan ends the wait for this step: it waits for another node, which the newer plan may not wait for.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub yields: bool,
     /// What to do.
     #[serde(flatten)]
     pub action: Action,
@@ -233,22 +236,24 @@ pub enum Action {
         /// Absolute path of the directory; none there is no error.
         directory: String,
     },
-    /// Waits until the local member of etcd serves, and reports the members as fact `etcd_members`:
-    /// `name=peer URL` in the order of the names, separated by commas.
+    /// Waits until the local member of etcd serves and has a vote, and reports the members as fact `etcd_members`
+    /// (`name=peer URL` in the order of the names, separated by commas) and the names of those without a vote as
+    /// `etcd_learners`.
     EtcdReady {
         /// How to speak to it.
         etcdctl: Etcdctl,
     },
-    /// On a member of etcd: takes members out, then adds at most one, and reports the members as [`Action::EtcdReady`].
+    /// On a member of etcd: takes members out, waits until those without a vote have one, then adds at most one, which has
+    /// none yet, and reports as [`Action::EtcdReady`]. One that never starts costs etcd no majority.
     EtcdMembers {
         /// How to speak to it.
         etcdctl: Etcdctl,
         /// Name and peer URL of the member to add. It is only added once all the others serve.
         #[serde(default)]
         add: Option<(String, String)>,
-        /// Names of the members to take out.
+        /// Names and peer URLs of the members to take out; either tells one.
         #[serde(default)]
-        remove: Vec<String>,
+        remove: Vec<(String, String)>,
     },
     /// Applies manifests to the Kubernetes API, server-side, when they are others than last time under this name, and
     /// reports fact `addon.SET`: `on`, or `off` when there were none.
@@ -284,6 +289,19 @@ pub enum Action {
         kubectl: Kubectl,
         /// Deployments and daemon sets: `namespace`, then `kind/name`. One that is absent has no pods.
         workloads: Vec<(String, String)>,
+    },
+    /// On a master: has this node's pods of a workload started anew when these files are others than at their last start.
+    KubePodsAnew {
+        /// How to speak to the API.
+        kubectl: Kubectl,
+        /// The node's name there.
+        node: String,
+        /// Namespace of the pods.
+        namespace: String,
+        /// The label that selects them, `key=value`.
+        label: String,
+        /// Absolute paths of files that they read only when they start.
+        watches: Vec<String>,
     },
     /// Waits until the API calls this node Ready.
     KubeReady {

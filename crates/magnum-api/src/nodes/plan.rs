@@ -21,17 +21,23 @@ use tokio::time::Instant;
 /// How often a held question looks again: a report may have come to another process than this.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// `GET /v1/nodes/plan?after=N`: 200 with the plan, 204 when there is none within the hold.
+/// `GET /v1/nodes/plan?after=N&hold=S`: 200 with the plan, 204 when there is none within the hold, which is of S seconds
+/// where that is shorter than the configured one.
 pub async fn show(State(state): State<AppState>, Node(node): Node, RawQuery(query): RawQuery) -> Answer {
-    let arguments = Arguments::read(query.as_deref(), &["after"])?;
+    let arguments = Arguments::read(query.as_deref(), &["after", "hold"])?;
     let after: i64 = arguments.get("after").unwrap_or("0").parse().map_err(|_| {
         ServiceError::invalid(
             "Invalid value for after: it must be the generation of the last plan, an integer",
         )
     })?;
+    let hold = arguments.get("hold").map(str::parse).transpose().map_err(|_| {
+        ServiceError::invalid("Invalid value for hold: it must be a number of seconds, an integer from 0 on")
+    })?;
+    let hold =
+        hold.map_or(state.settings.plan_hold, |hold| state.settings.plan_hold.min(Duration::from_secs(hold)));
     state.store.node_report(&node.instance_id, seen(&node)).await?;
     // Whatever is configured, the answer must leave before the request's own time-out.
-    let deadline = Instant::now() + state.settings.plan_hold.min(state.settings.request_timeout / 2);
+    let deadline = Instant::now() + hold.min(state.settings.request_timeout / 2);
     loop {
         let handle = state.store.handle_get(node.cluster).await?;
         if handle.plan_generation > after {

@@ -76,6 +76,7 @@ fn parameters() -> Value {
         "ca_cert_type": query("ca_cert_type", text(), "kubernetes, kubelet, etcd or front-proxy; default kubernetes"),
         "rollback": query("rollback", json!({"type": "boolean"}), "Let Heat put the old state back when the update fails; since 1.3"),
         "after": query("after", json!({"type": "integer"}), "Hold the answer until the plan is newer than this generation"),
+        "hold": query("hold", json!({"type": "integer", "minimum": 0}), "Seconds to hold it at most, where that is less than the server would"),
         "OpenStack-API-Version": {"name": "OpenStack-API-Version", "in": "header", "schema": text(),
             "description": "container-infra <major>.<minor> or container-infra latest"},
     })

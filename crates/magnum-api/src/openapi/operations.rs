@@ -127,7 +127,7 @@ mod table {
         GET "/v1/mservices" mservices_list, "The conductors and whether they live", None, &[], Nothing => 200 Page("mservices", Service);
         GET "/v1/stats" stats_show, "How many clusters and nodes there are", None, &["project_id", "type"], Nothing => 200 One(Stats);
         POST "/v1/nodes/register" node_register, "A node makes itself known by its group's join secret", None, &[], Object => 201 Object;
-        GET "/v1/nodes/plan" node_plan, "What a node is to do", None, &["after"], Nothing => 200 Object;
+        GET "/v1/nodes/plan" node_plan, "What a node is to do", None, &["after", "hold"], Nothing => 200 Object;
         POST "/v1/nodes/report" node_report, "What a node has done", None, &[], Object => 204 Nothing;
         POST "/v1/nodes/certificates" node_certificate, "A certificate for one of a node's identities", None, &[], Object => 201 Object;
         GET "/v1/nodes/program/{sha256}" node_program, "The node program", None, &[], Nothing => 200 Nothing;

@@ -326,6 +326,24 @@ async fn patient() -> Arc<App> {
 }
 
 #[tokio::test]
+async fn a_question_is_held_no_longer_than_it_asks_for() {
+    let app = patient().await;
+    let cluster = app.living_cluster("c1").await;
+    members(&app);
+    register_node(&app, cluster, MASTER).await;
+    let worker = register_node(&app, cluster, WORKER).await;
+    for hold in ["0", "2"] {
+        let path = format!("/v1/nodes/plan?after=0&hold={hold}");
+        let asking = ask(&app, &worker, "GET", &path, None);
+        let reply = timeout(Duration::from_secs(10), asking).await.expect("not held for 20 s");
+        assert_eq!(reply.status, 204, "{hold}");
+    }
+    let reply = ask(&app, &worker, "GET", "/v1/nodes/plan?after=0&hold=soon", None).await;
+    assert_eq!(reply.status, 400);
+    assert!(reply.body.to_string().contains("Invalid value for hold"), "{:?}", reply.body);
+}
+
+#[tokio::test]
 async fn a_held_question_is_answered_as_soon_as_the_server_stops() {
     let app = patient().await;
     let (_, held) = held_question(&app).await;

@@ -42,6 +42,8 @@ pub use settings::{Binary, KubernetesSettings};
 
 /// Fact: the members of etcd, `name=peer URL` separated by commas.
 pub const ETCD_MEMBERS: &str = "etcd_members";
+/// Fact: the names of the members of etcd that have no vote yet, separated by commas.
+pub const ETCD_LEARNERS: &str = "etcd_learners";
 /// Fact: the release that the newest node runs, as its kubelet says it.
 pub const KUBE_VERSION: &str = "kube_version";
 /// Fact: the container runtime's version.
@@ -232,12 +234,20 @@ impl Driver for KubernetesDriver {
     }
 
     fn believes(&self, role: Role, fact: &str) -> bool {
-        let of_masters = fact == ETCD_MEMBERS || fact.starts_with(ADDON);
+        let of_masters = [ETCD_MEMBERS, ETCD_LEARNERS].contains(&fact) || fact.starts_with(ADDON);
         matches!(fact, KUBE_VERSION | CONTAINER_VERSION) || (role == Role::Master && of_masters)
     }
 
     fn drains<'a>(&self, nodes: &'a [NodeRegistration]) -> Option<&'a NodeRegistration> {
         plan::acting_master(nodes)
+    }
+
+    fn must_leave(&self, cluster: &Cluster, node: &NodeRegistration) -> bool {
+        plan::etcd::must_leave(cluster, node)
+    }
+
+    fn has_left(&self, facts: &BTreeMap<String, String>, node: &NodeRegistration) -> bool {
+        plan::etcd::has_left(facts, node)
     }
 
     fn refuses_master_resize(&self) -> bool {

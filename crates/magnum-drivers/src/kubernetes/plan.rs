@@ -6,7 +6,7 @@
 //! is a ready one; before any is, the first by name.
 
 mod control_plane;
-mod etcd;
+pub(super) mod etcd;
 mod installed;
 mod kubelet;
 mod network;
@@ -64,14 +64,17 @@ pub(super) fn plan(inputs: &PlanInputs<'_>, settings: &KubernetesSettings) -> Op
     if node.role == Role::Master {
         steps.extend(planned.serve());
     }
-    // Whatever speaks to the API starts when it answers: the controllers end where their roles are not there yet.
+    // Before the kubelet, which is ready only with a network, and looks for one again only every ten seconds.
+    steps.extend(planned.network()?);
+    // Beside the API, since it starts for seconds before it has a word for it, and asks until it is answered.
+    steps.extend(planned.kubelet());
+    // The others start when it answers: the controllers end where their roles are not there yet.
     steps.push(planned.api_answers());
     if node.role == Role::Master {
         steps.extend(planned.control());
+        steps.extend(planned.keystone_webhook_anew());
     }
-    // Before the kubelet, which is ready only with a network, and looks for one again only every ten seconds.
-    steps.extend(planned.network()?);
-    steps.extend(planned.kubelet());
+    steps.extend(planned.proxy());
     if acts {
         steps.extend(planned.rules());
     }
@@ -85,6 +88,8 @@ pub(super) fn plan(inputs: &PlanInputs<'_>, settings: &KubernetesSettings) -> Op
     if acts {
         steps.extend(planned.for_others());
         steps.extend(planned.addons());
+        // It waits for another master, so that nothing else waits behind it.
+        steps.extend(planned.etcd_join());
     }
     steps.push(step("signal", 15 * MINUTE, Action::Signal {}));
     let every = settings.health_seconds;
@@ -191,8 +196,13 @@ impl Planned<'_> {
             .filter(|node| !matches!(node.state, NodeState::Leaving | NodeState::Gone))
             .map(|node| (node.name.clone(), self.marks(node)))
             .collect();
-        let mut steps =
-            vec![step("node labels", 5 * MINUTE, Action::KubeMarks { kubectl: self.admin(), nodes: marks })];
+        // Before pods are moved, which may take long: a change of the masters waits for this.
+        let mut steps: Vec<PlanStep> = self.etcd_leave().into_iter().collect();
+        steps.push(step(
+            "node labels",
+            5 * MINUTE,
+            Action::KubeMarks { kubectl: self.admin(), nodes: marks },
+        ));
         let drain = Action::KubeDrain {
             kubectl: self.admin(),
             nodes: names(&[
@@ -206,7 +216,6 @@ impl Planned<'_> {
         };
         // A pod that will not go must not keep the cluster from its other work: the operation bounds the wait.
         steps.push(optional("drain", 10 * MINUTE, drain));
-        steps.extend(self.etcd_members());
         let gone = names(&[NodeState::Gone]);
         if !gone.is_empty() {
             let forget = Action::KubeForget { kubectl: self.admin(), nodes: gone };

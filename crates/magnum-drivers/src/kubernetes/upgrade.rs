@@ -22,10 +22,9 @@ pub(super) fn check(inputs: &UpgradeInputs<'_>) -> Result<String, DriverError> {
 /// A further group of workers, beside masters of which the one that is behind counts.
 pub(super) fn check_group(inputs: &GroupInputs<'_>) -> Result<(), DriverError> {
     let GroupInputs { cluster, group, nodes } = *inputs;
-    let masters = nodes.iter().filter(|node| node.role == Role::Master && node.state != NodeState::Gone);
-    let masters = masters
-        .map(|node| release(cluster, node))
-        .min_by_key(|runs| runs.parse::<versions::Release>().ok())
+    let masters = masters_releases(cluster, nodes)
+        .first()
+        .copied()
         .or(cluster.coe_version.as_deref())
         .unwrap_or_else(|| shape::value(&cluster.labels, "kube_tag"));
     versions::check_group(masters, &shape::release_of(cluster, group))
@@ -35,14 +34,20 @@ fn release<'a>(cluster: &'a Cluster, node: &'a NodeRegistration) -> &'a str {
     shape::release_of_node(cluster, node)
 }
 
-fn master<'a>(inputs: &UpgradeInputs<'a>) -> Option<&'a NodeRegistration> {
-    inputs.nodes.iter().find(|node| node.role == Role::Master)
+/// The releases that the masters run, oldest first; an upgrade that was stopped leaves them apart.
+fn masters_releases<'a>(cluster: &'a Cluster, nodes: &'a [NodeRegistration]) -> Vec<&'a str> {
+    let counts = |node: &&NodeRegistration| {
+        node.role == Role::Master && !matches!(node.state, NodeState::Leaving | NodeState::Gone)
+    };
+    let mut releases: Vec<&str> = nodes.iter().filter(counts).map(|node| release(cluster, node)).collect();
+    releases.sort_by_key(|runs| runs.parse::<versions::Release>().ok());
+    releases
 }
 
 /// One group of workers follows the masters, wherever they are.
 fn group_release(inputs: &UpgradeInputs<'_>, group: &NodeGroup, to: &str) -> Result<(), DriverError> {
-    if let Some(masters) = master(inputs).map(|node| release(inputs.cluster, node)).filter(|runs| *runs != to)
-    {
+    let masters = masters_releases(inputs.cluster, inputs.nodes);
+    if let Some(masters) = masters.into_iter().find(|runs| *runs != to) {
         return Err(DriverError::Field {
             field: "nodegroup",
             problem: format!("the masters run {masters}, not {to}: upgrade the whole cluster first"),
@@ -59,12 +64,14 @@ fn group_release(inputs: &UpgradeInputs<'_>, group: &NodeGroup, to: &str) -> Res
 }
 
 fn cluster_release(inputs: &UpgradeInputs<'_>, to: &str) -> Result<(), DriverError> {
-    let from = master(inputs)
-        .map(|node| release(inputs.cluster, node))
-        .or(inputs.cluster.coe_version.as_deref())
-        .unwrap_or_else(|| shape::value(&inputs.cluster.labels, "kube_tag"));
+    let mut masters = masters_releases(inputs.cluster, inputs.nodes);
+    if masters.is_empty() {
+        let known = inputs.cluster.coe_version.as_deref();
+        masters.push(known.unwrap_or_else(|| shape::value(&inputs.cluster.labels, "kube_tag")));
+    }
     let kubelets: Vec<&str> = inputs.nodes.iter().map(|node| release(inputs.cluster, node)).collect();
-    versions::check_upgrade(from, to, &kubelets)
+    // The newest must not go back, nor the oldest leave a minor out.
+    masters.into_iter().try_for_each(|from| versions::check_upgrade(from, to, &kubelets))
 }
 
 /// A node that is made anew keeps its addresses and its volumes, and loses the disk that came of its image.

@@ -214,6 +214,14 @@ impl Driver for LocalKubernetesDriver {
         self.kubernetes.drains(nodes)
     }
 
+    fn must_leave(&self, cluster: &Cluster, node: &NodeRegistration) -> bool {
+        self.kubernetes.must_leave(cluster, node)
+    }
+
+    fn has_left(&self, facts: &BTreeMap<String, String>, node: &NodeRegistration) -> bool {
+        self.kubernetes.has_left(facts, node)
+    }
+
     fn refuses_master_resize(&self) -> bool {
         self.kubernetes.refuses_master_resize()
     }

@@ -3,7 +3,7 @@
 use crate::rows;
 use magnum_drivers::{
     Authorities, CloudCredential, Driver as _, DriverSettings, GroupStackInputs, Identity, PlanInputs, Stack,
-    StackInputs,
+    StackInputs, UpgradeInputs,
     kubernetes::{ENCRYPTION_KEY, ETCD_MEMBERS, KubernetesDriver, KubernetesSettings, SERVICE_ACCOUNT_KEY},
 };
 use magnum_types::{
@@ -175,6 +175,22 @@ impl World {
             cluster_outputs: outputs.as_object().unwrap(),
         });
         stack.unwrap()
+    }
+
+    /// The release that a template with this label leads to, or why it does not.
+    pub fn upgrade(&self, release: &str) -> Result<String, String> {
+        let mut to = self.template.clone();
+        to.labels.0.insert("kube_tag".to_owned(), release.to_owned());
+        let groups = [self.masters.clone(), self.workers.clone()];
+        let inputs = UpgradeInputs {
+            cluster: &self.cluster,
+            nodegroups: &groups,
+            from: &self.template,
+            to: &to,
+            group: None,
+            nodes: &self.nodes,
+        };
+        self.driver.upgrade(&inputs).map_err(|error| error.to_string())
     }
 
     pub fn identity(&self, index: usize, name: &str) -> Option<Identity> {

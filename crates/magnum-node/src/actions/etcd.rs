@@ -2,6 +2,9 @@
 //!
 //! A member is added before it starts, and until then etcd knows its peer URL but no name. Such a one is listed with
 //! the name under which this node added it, or else with its id: others need its URL to start with the right list.
+//!
+//! It comes without a vote (a learner, in etcd's words) and gets one when it has caught up: with a vote from the start,
+//! the second member would take the majority from the first until it serves, and for ever if it never does.
 
 use super::{Context, Facts, must};
 use crate::{error::StepError, machine::Command};
@@ -23,6 +26,8 @@ struct Listed {
     name: String,
     #[serde(rename = "peerURLs", default)]
     peer_urls: Vec<String>,
+    #[serde(rename = "isLearner", default)]
+    is_learner: bool,
 }
 
 struct Member {
@@ -30,6 +35,14 @@ struct Member {
     name: String,
     peer_urls: Vec<String>,
     started: bool,
+    /// It has no vote yet.
+    learns: bool,
+}
+
+impl Member {
+    fn is(&self, (name, url): &(String, String)) -> bool {
+        self.name == *name || self.peer_urls.contains(url)
+    }
 }
 
 pub(super) fn ready(context: &mut Context<'_>, etcdctl: &Etcdctl) -> Result<Facts, StepError> {
@@ -41,30 +54,47 @@ pub(super) fn members(
     context: &mut Context<'_>,
     etcdctl: &Etcdctl,
     add: Option<&(String, String)>,
-    remove: &[String],
+    remove: &[(String, String)],
 ) -> Result<Facts, StepError> {
-    let mut members = list(context, etcdctl)?;
-    let mut leaving: Vec<Member> = Vec::new();
-    let mut staying = Vec::new();
-    for member in members.drain(..) {
-        if remove.contains(&member.name) { leaving.push(member) } else { staying.push(member) }
-    }
+    let goes = |member: &Member| remove.iter().any(|one| member.is(one));
+    let (leaving, staying): (Vec<_>, Vec<_>) = list(context, etcdctl)?.into_iter().partition(goes);
     if staying.is_empty() && !leaving.is_empty() {
         let names: Vec<&str> = leaving.iter().map(|member| member.name.as_str()).collect();
         return Err(StepError::Never(format!("{} would be etcd's last to go", names.join(", "))));
     }
-    // Whoever leaves last can still tell of the others; that is this node itself, if it must.
-    leaving.sort_by_key(|member| member.name == context.state.state.name);
-    for member in &leaving {
-        must(context, &command(etcdctl, &["member", "remove", &member.id]))?;
-        context.state.state.etcd_added.retain(|url, _| !member.peer_urls.contains(url));
-        context.state.save(context.machine)?;
+    take_out(context, etcdctl, leaving)?;
+    for member in staying.iter().filter(|member| member.learns) {
+        promote(context, etcdctl, member)?;
     }
     if let Some((name, url)) = add {
         take_in(context, etcdctl, &staying, name, url)?;
-        staying = list(context, etcdctl)?;
     }
-    Ok(facts(&staying))
+    Ok(facts(&list(context, etcdctl)?))
+}
+
+/// All of them, in whatever order etcd lets them go: it keeps one that serves while one that does not would be missed.
+fn take_out(context: &mut Context<'_>, etcdctl: &Etcdctl, mut leaving: Vec<Member>) -> Result<(), StepError> {
+    // Whoever leaves last can still tell of the others; that is this node itself, if it must.
+    leaving.sort_by_key(|member| (member.name == context.state.state.name, member.started && !member.learns));
+    let mut kept = None;
+    for member in &leaving {
+        match must(context, &command(etcdctl, &["member", "remove", &member.id])) {
+            Ok(_) => {
+                context.state.state.etcd_added.retain(|url, _| !member.peer_urls.contains(url));
+                context.state.save(context.machine)?;
+            }
+            Err(error) => kept = kept.or(Some(error)),
+        }
+    }
+    kept.map_or(Ok(()), Err)
+}
+
+/// Gives a member its vote, which etcd does once it has caught up.
+fn promote(context: &mut Context<'_>, etcdctl: &Etcdctl, member: &Member) -> Result<(), StepError> {
+    if !member.started {
+        return Err(StepError::NotYet(format!("etcd's member {} has not started yet", member.name)));
+    }
+    must(context, &command(etcdctl, &["member", "promote", &member.id])).map(drop)
 }
 
 fn take_in(
@@ -91,8 +121,8 @@ fn take_in(
         return Err(StepError::NotYet(format!("etcd's member {} has not started yet", waiting.name)));
     }
     must(context, &command(etcdctl, &["endpoint", "health", "--cluster"]))?;
-    must(context, &command(etcdctl, &["member", "add", name, &format!("--peer-urls={url}")]))?;
-    Ok(())
+    let url = format!("--peer-urls={url}");
+    must(context, &command(etcdctl, &["member", "add", name, &url, "--learner"])).map(drop)
 }
 
 fn list(context: &Context<'_>, etcdctl: &Etcdctl) -> Result<Vec<Member>, StepError> {
@@ -105,7 +135,7 @@ fn list(context: &Context<'_>, etcdctl: &Etcdctl) -> Result<Vec<Member>, StepErr
         let started = !listed.name.is_empty();
         let added = || listed.peer_urls.iter().find_map(known).unwrap_or_else(|| id.clone());
         let name = if started { listed.name.clone() } else { added() };
-        Member { id, name, peer_urls: listed.peer_urls, started }
+        Member { id, name, peer_urls: listed.peer_urls, started, learns: listed.is_learner }
     };
     Ok(list.members.into_iter().map(member).collect())
 }
@@ -116,7 +146,12 @@ fn facts(members: &[Member]) -> Facts {
         .flat_map(|member| member.peer_urls.iter().map(move |url| format!("{}={url}", member.name)))
         .collect();
     pairs.sort();
-    Facts::from([("etcd_members".to_owned(), Text(pairs.join(",")))])
+    let learners: Vec<&str> =
+        members.iter().filter(|member| member.learns).map(|member| member.name.as_str()).collect();
+    Facts::from([
+        ("etcd_members".to_owned(), Text(pairs.join(","))),
+        ("etcd_learners".to_owned(), Text(learners.join(","))),
+    ])
 }
 
 fn command(etcdctl: &Etcdctl, words: &[&str]) -> Command {

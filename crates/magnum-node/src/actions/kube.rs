@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 pub(super) mod drain;
 pub(super) mod manifests;
 pub(super) mod marks;
+pub(super) mod pods;
 pub(super) mod rollout;
 
 /// Longest list of nodes that is read, in bytes. A node that has many images is shown with tens of kilobytes.

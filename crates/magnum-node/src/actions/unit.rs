@@ -50,7 +50,7 @@ pub(super) fn apply(context: &mut Context<'_>, name: &str, watches: &[String]) -
 }
 
 /// One digest over the contents of these files; one that is not there counts as empty.
-fn digest(context: &Context<'_>, paths: &[String]) -> Result<String, StepError> {
+pub(super) fn digest(context: &Context<'_>, paths: &[String]) -> Result<String, StepError> {
     let mut all = String::new();
     for path in paths {
         let digest = context.machine.digest(path)?.unwrap_or_else(|| sha256_hex(b""));

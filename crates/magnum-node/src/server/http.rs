@@ -90,10 +90,11 @@ impl Server for Http {
         json(&mut answer)
     }
 
-    fn plan(&self, token: &Text, after: i64) -> Result<Option<Value>, CallError> {
+    fn plan(&self, token: &Text, after: i64, hold: Option<Duration>) -> Result<Option<Value>, CallError> {
+        let hold = hold.map(|hold| format!("&hold={}", hold.as_secs())).unwrap_or_default();
         let answer = self
             .agent
-            .get(format!("{}/nodes/plan?after={after}", self.base))
+            .get(format!("{}/nodes/plan?after={after}{hold}", self.base))
             .config()
             .timeout_global(Some(PLAN_TIMEOUT))
             .build()

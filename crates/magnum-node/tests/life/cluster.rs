@@ -4,7 +4,7 @@ use crate::world::DAY;
 use jiff::Timestamp;
 use magnum_node::machine::{Command, Output};
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What a node of Kubernetes is like.
 #[derive(Clone, Default)]
@@ -33,6 +33,10 @@ pub struct Cluster {
     /// Id, name and peer URL.
     pub members: Vec<(u64, String, String)>,
     pub etcd_sick: bool,
+    /// Ids of members without a vote.
+    pub learners: BTreeSet<u64>,
+    /// How often a learner is not in sync yet.
+    pub behind: usize,
     /// What is said of a workload, the last word for ever.
     pub workloads: BTreeMap<String, Vec<Value>>,
     pub imported: Vec<String>,
@@ -173,6 +177,10 @@ impl Cluster {
                 let said = said.map(|said| if said.len() > 1 { said.remove(0) } else { said[0].clone() });
                 ok(said.map(|said| said.to_string()).unwrap_or_default())
             }
+            ["-n", space, "delete", "pods", "-l", label, here, "--wait=false"] => {
+                self.manifests.push(format!("{space} {label} {here}"));
+                ok("No resources found\n".to_owned())
+            }
             ["delete", "node", name, "--ignore-not-found", "--wait=false"] => {
                 self.nodes.remove(*name);
                 ok(String::new())
@@ -229,9 +237,17 @@ impl Cluster {
                 ok("[]".to_owned())
             }
             ["member", "list"] => {
-                let shown = |(id, name, url): &(u64, String, String)| match name.as_str() {
-                    "" => json!({"ID": id, "peerURLs": [url]}),
-                    name => json!({"ID": id, "name": name, "peerURLs": [url], "clientURLs": ["https://c"]}),
+                let shown = |(id, name, url): &(u64, String, String)| {
+                    let mut member = match name.as_str() {
+                        "" => json!({"ID": id, "peerURLs": [url]}),
+                        name => {
+                            json!({"ID": id, "name": name, "peerURLs": [url], "clientURLs": ["https://c"]})
+                        }
+                    };
+                    if self.learners.contains(id) {
+                        member["isLearner"] = json!(true);
+                    }
+                    member
                 };
                 let members: Vec<Value> = self.members.iter().map(shown).collect();
                 ok(json!({"header": {"cluster_id": 14_841_639_068_965_178_418_u64}, "members": members})
@@ -240,14 +256,35 @@ impl Cluster {
             ["member", "remove", id] => {
                 let id = u64::from_str_radix(id, 16).unwrap();
                 assert!(self.members.iter().any(|member| member.0 == id), "no member {id:x}");
+                let starts = self.members.iter().filter(|member| member.0 != id && !member.1.is_empty());
+                let voters =
+                    self.members.iter().filter(|member| member.0 != id && !self.learners.contains(&member.0));
+                if starts.count() * 2 <= voters.count() {
+                    return bad("Error: etcdserver: unhealthy cluster\n");
+                }
                 self.members.retain(|member| member.0 != id);
+                self.learners.remove(&id);
                 assert!(!self.members.is_empty(), "the last member");
                 ok("{}".to_owned())
             }
-            ["member", "add", _, url] => {
+            ["member", "add", _, url, "--learner"] => {
                 let url = url.strip_prefix("--peer-urls=").unwrap().to_owned();
                 assert!(self.members.iter().all(|member| member.2 != url), "added twice");
-                self.members.push((u64::MAX - self.members.len() as u64, String::new(), url));
+                assert!(self.learners.is_empty(), "etcd takes one learner at a time");
+                let id = u64::MAX - self.members.len() as u64;
+                self.members.push((id, String::new(), url));
+                self.learners.insert(id);
+                ok("{}".to_owned())
+            }
+            ["member", "promote", id] => {
+                let id = u64::from_str_radix(id, 16).unwrap();
+                assert!(self.learners.contains(&id), "no learner {id:x}");
+                if self.behind > 0 {
+                    self.behind -= 1;
+                    let words = "can only promote a learner member which is in sync with leader";
+                    return bad(&format!("Error: etcdserver: {words}\n"));
+                }
+                self.learners.remove(&id);
                 ok("{}".to_owned())
             }
             other => panic!("nobody plays etcdctl {other:?}"),

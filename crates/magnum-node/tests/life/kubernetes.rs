@@ -414,3 +414,32 @@ fn gone_nodes_are_deleted_and_unknown_ones_are_no_error() {
     apply(&world, &only(1, Action::KubeForget { kubectl: kubectl(), nodes }));
     assert_eq!(world.0.borrow().cluster.nodes.keys().collect::<Vec<_>>(), ["n1"]);
 }
+
+#[test]
+fn pods_that_read_a_certificate_at_their_start_are_made_anew_with_it_on_this_node_only() {
+    let world = kube();
+    let anew = |generation| {
+        only(
+            generation,
+            Action::KubePodsAnew {
+                kubectl: kubectl(),
+                node: "m1".to_owned(),
+                namespace: "kube-system".to_owned(),
+                label: "k8s-app=webhook".to_owned(),
+                watches: vec!["/etc/webhook/server.crt".to_owned()],
+            },
+        )
+    };
+    let write = |text: &str| {
+        let file = (0o644, text.as_bytes().to_vec());
+        world.0.borrow_mut().files.insert("/etc/webhook/server.crt".to_owned(), file);
+    };
+    write("first");
+    apply(&world, &anew(1));
+    apply(&world, &anew(2));
+    let wanted = "kube-system k8s-app=webhook --field-selector=spec.nodeName=m1";
+    assert_eq!(world.0.borrow().cluster.manifests, [wanted], "once for one certificate");
+    write("second");
+    apply(&world, &anew(3));
+    assert_eq!(world.0.borrow().cluster.manifests, [wanted, wanted]);
+}

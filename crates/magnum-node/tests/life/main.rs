@@ -16,7 +16,7 @@ use std::{collections::BTreeMap, panic, time::Duration};
 use world::{Stopped, World, steps_reported};
 
 fn step(name: &str, action: Action) -> PlanStep {
-    PlanStep { name: name.to_owned(), timeout: 300, optional: false, action }
+    PlanStep { name: name.to_owned(), timeout: 300, optional: false, yields: false, action }
 }
 
 fn file(name: &str, path: &str, content: &str) -> PlanStep {
@@ -78,7 +78,8 @@ fn only(generation: i64, action: Action) -> Plan {
 
 /// Runs a plan that has one step which fails, and gives the reported error.
 fn error_of(world: &World, action: Action) -> String {
-    world.offer(&only(1, action));
+    let generation = world.0.borrow().plans.iter().filter_map(|plan| plan["generation"].as_i64()).max();
+    world.offer(&only(generation.unwrap_or(0) + 1, action));
     let error = world.run().unwrap_err().to_string();
     let report = world.last_report();
     assert_eq!((report.result, report.step.as_str()), (StepResult::Failed, "it"));

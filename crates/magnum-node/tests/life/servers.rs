@@ -42,7 +42,7 @@ impl Server for World {
         })
     }
 
-    fn plan(&self, token: &Text, after: i64) -> Result<Option<Value>, CallError> {
+    fn plan(&self, token: &Text, after: i64, _hold: Option<Duration>) -> Result<Option<Value>, CallError> {
         if self.0.borrow().polls == Some(0) {
             panic::panic_any(Stopped);
         }
@@ -52,7 +52,10 @@ impl Server for World {
             if token.0 != inner.token {
                 return Err(CallError::Unauthorized);
             }
-            Ok(inner.plans.iter().rev().find(|plan| plan["generation"].as_i64().unwrap() > after).cloned())
+            let newer = |plan: &&Value| plan["generation"].as_i64().unwrap() > after;
+            let found = inner.plans.iter().rev().find(newer).cloned();
+            inner.plans.extend(inner.comes_later.take());
+            Ok(found)
         })
     }
 

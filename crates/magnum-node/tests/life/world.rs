@@ -70,6 +70,8 @@ pub struct Inner {
     /// Calls for a plan that are answered before the program is stopped; as many as it likes if none is told.
     pub polls: Option<usize>,
     pub plans: Vec<Value>,
+    /// Offered from the second call for a plan on.
+    pub comes_later: Option<Value>,
     pub registrations: Vec<String>,
     /// Refuse so many registrations first.
     pub refuse: (usize, u16),

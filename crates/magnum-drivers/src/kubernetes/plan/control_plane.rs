@@ -241,6 +241,21 @@ impl Planned<'_> {
         ]
     }
 
+    /// The webhook reads its certificate when it starts only.
+    pub(super) fn keystone_webhook_anew(&self) -> Option<PlanStep> {
+        if !is_on(&self.inputs.cluster.labels, "keystone_auth_enabled") {
+            return None;
+        }
+        let action = Action::KubePodsAnew {
+            kubectl: self.admin(),
+            node: self.node().name.clone(),
+            namespace: "kube-system".to_owned(),
+            label: "k8s-app=k8s-keystone-auth".to_owned(),
+            watches: vec![format!("{KEYSTONE_AUTH_DIRECTORY}/server.crt")],
+        };
+        Some(step("keystone webhook anew", 5 * MINUTE, action))
+    }
+
     /// What the tenant asks for, and always what keeps a node from changing others.
     fn admission(&self) -> String {
         let asked = label(&self.inputs.cluster.labels, "admission_control_list").unwrap_or_default();

@@ -1,6 +1,7 @@
 //! etcd on the masters: founded together by all that the cluster was created with, and changed one member at a time
 //! afterwards. Who is a member is a fact that members report; a master that is none yet waits until the acting one has
-//! added it, so two are never added at once and the majority is never in question.
+//! added it, so two are never added at once, and gets a vote only when it has caught up, so the majority is never in
+//! question.
 
 use super::{
     Planned,
@@ -8,17 +9,18 @@ use super::{
 };
 use crate::{
     kubernetes::{
-        ETCD_MEMBERS,
+        ETCD_LEARNERS, ETCD_MEMBERS,
         identity::{API_SERVER_ETCD, ETCD_PEER, ETCD_SERVER},
         shape::value,
     },
-    plan_steps::{MINUTE, file, socket_address, step, unit},
+    plan_steps::{MINUTE, file, socket_address, step, unit, yielding},
     stack_values::label,
 };
 use magnum_types::{
-    Authority, NodeRegistration, NodeState, Role,
+    Authority, Cluster, NodeRegistration, NodeState, Role,
     plan::{Action, Etcdctl, PlanStep},
 };
+use std::collections::BTreeMap;
 
 const DATA: &str = "/var/lib/etcd";
 const UNIT: &str = "/etc/systemd/system/etcd.service";
@@ -30,7 +32,7 @@ impl Planned<'_> {
         let initial = self.initial()?;
         let etcd = self.etcd_program("etcd");
         let mut steps = Vec::new();
-        if self.has_etcd_volume() {
+        if has_etcd_volume(self.inputs.cluster) {
             let action = Action::Volume {
                 volume_id: "etcd".to_owned(),
                 mount: DATA.to_owned(),
@@ -49,22 +51,10 @@ impl Planned<'_> {
         Some(steps)
     }
 
-    fn has_etcd_volume(&self) -> bool {
-        value(&self.inputs.cluster.labels, "etcd_volume_size").parse::<i64>().is_ok_and(|size| size > 0)
-    }
-
-    /// Whether a master loses, or has lost, its member's data: it goes, or is made anew without a volume of its own.
-    fn leaves_etcd(&self, node: &NodeRegistration) -> bool {
-        match node.state {
-            NodeState::Leaving | NodeState::Gone => true,
-            NodeState::Rebuilding => !self.has_etcd_volume(),
-            _ => false,
-        }
-    }
-
     /// The masters that are members or are to be, in the order of their names.
     fn etcd_masters(&self) -> Vec<&NodeRegistration> {
-        let stays = |node: &&NodeRegistration| node.role == Role::Master && !self.leaves_etcd(node);
+        let cluster = self.inputs.cluster;
+        let stays = |node: &&NodeRegistration| node.role == Role::Master && !must_leave(cluster, node);
         let mut masters: Vec<_> = self.inputs.nodes.iter().filter(stays).collect();
         masters.sort_by_key(|node| &node.name);
         masters
@@ -86,7 +76,7 @@ impl Planned<'_> {
             if usize::try_from(wanted).is_ok_and(|wanted| masters.len() < wanted) {
                 return None;
             }
-            (masters.into_iter().map(|node| (node.name.clone(), peer_url(node))).collect(), "new")
+            (masters.into_iter().map(membership).collect(), "new")
         } else if known.iter().any(|(name, _)| *name == own.name) {
             (known, "existing")
         } else {
@@ -100,35 +90,33 @@ impl Planned<'_> {
         ))
     }
 
-    /// The members as they last told.
     fn members(&self) -> Vec<(String, String)> {
-        let told = self.inputs.facts.get(ETCD_MEMBERS).map_or("", String::as_str);
-        let pair = |member: &str| member.split_once('=').map(|(name, url)| (name.to_owned(), url.to_owned()));
-        told.split(',').filter_map(pair).collect()
+        members(self.inputs.facts)
     }
 
-    /// On the acting master: one member more, or those that go fewer.
-    pub(super) fn etcd_members(&self) -> Option<PlanStep> {
+    /// On the acting master: those that go are members no more. Whatever the others last told of them, since a word may be
+    /// older than another.
+    pub(super) fn etcd_leave(&self) -> Option<PlanStep> {
+        let going = |node: &&NodeRegistration| must_leave(self.inputs.cluster, node);
+        let remove: Vec<(String, String)> = self.inputs.nodes.iter().filter(going).map(membership).collect();
+        if remove.is_empty() || self.members().is_empty() {
+            return None;
+        }
+        let action = Action::EtcdMembers { etcdctl: self.etcdctl(), add: None, remove };
+        Some(yielding("etcd members leave", 15 * MINUTE, action))
+    }
+
+    /// On the acting master: whoever was added has a vote as soon as it can, and then another is added.
+    pub(super) fn etcd_join(&self) -> Option<PlanStep> {
         let known = self.members();
-        if known.is_empty() {
-            return None;
-        }
         let is_known = |node: &&NodeRegistration| known.iter().any(|(name, _)| *name == node.name);
-        let going = |node: &&NodeRegistration| node.role == Role::Master && self.leaves_etcd(node);
-        let remove: Vec<String> = self
-            .inputs
-            .nodes
-            .iter()
-            .filter(|node| going(node) && is_known(node))
-            .map(|node| node.name.clone())
-            .collect();
-        let add = self.etcd_masters().into_iter().find(|node| !is_known(node));
-        let add = add.map(|node| (node.name.clone(), peer_url(node)));
-        if add.is_none() && remove.is_empty() {
+        let add = self.etcd_masters().into_iter().find(|node| !is_known(node)).map(membership);
+        let learns = self.inputs.facts.get(ETCD_LEARNERS).is_some_and(|names| !names.is_empty());
+        if known.is_empty() || (add.is_none() && !learns) {
             return None;
         }
-        let action = Action::EtcdMembers { etcdctl: self.etcdctl(), add, remove };
-        Some(step("etcd members", 15 * MINUTE, action))
+        let action = Action::EtcdMembers { etcdctl: self.etcdctl(), add, remove: Vec::new() };
+        Some(yielding("etcd members join", 15 * MINUTE, action))
     }
 
     /// The line of etcd that goes with the release, or the one that a label names.
@@ -216,6 +204,34 @@ impl Planned<'_> {
     }
 }
 
-fn peer_url(node: &NodeRegistration) -> String {
-    format!("https://{}", socket_address(&node.address, 2380))
+fn has_etcd_volume(cluster: &Cluster) -> bool {
+    value(&cluster.labels, "etcd_volume_size").parse::<i64>().is_ok_and(|size| size > 0)
+}
+
+/// Whether it is a master that loses, or has lost, its member's data: it goes, or is made anew without a volume of its own.
+pub(in crate::kubernetes) fn must_leave(cluster: &Cluster, node: &NodeRegistration) -> bool {
+    let loses = match node.state {
+        NodeState::Leaving | NodeState::Gone => true,
+        NodeState::Rebuilding => !has_etcd_volume(cluster),
+        _ => false,
+    };
+    loses && node.role == Role::Master
+}
+
+/// Name and peer URL of a master's member.
+fn membership(node: &NodeRegistration) -> (String, String) {
+    (node.name.clone(), format!("https://{}", socket_address(&node.address, 2380)))
+}
+
+/// The members as they last told.
+fn members(facts: &BTreeMap<String, String>) -> Vec<(String, String)> {
+    let told = facts.get(ETCD_MEMBERS).map_or("", String::as_str);
+    let pair = |member: &str| member.split_once('=').map(|(name, url)| (name.to_owned(), url.to_owned()));
+    told.split(',').filter_map(pair).collect()
+}
+
+/// Whether the members, as they last told, are others than this master.
+pub(in crate::kubernetes) fn has_left(facts: &BTreeMap<String, String>, master: &NodeRegistration) -> bool {
+    let (own_name, own_url) = membership(master);
+    !members(facts).iter().any(|(name, url)| *name == own_name || *url == own_url)
 }

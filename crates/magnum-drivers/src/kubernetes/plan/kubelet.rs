@@ -25,17 +25,19 @@ const SOCKET: &str = "unix:///run/containerd/containerd.sock";
 impl Planned<'_> {
     pub(super) fn kubelet(&self) -> Vec<PlanStep> {
         let ca = authority(Authority::Cluster);
-        let mut steps = vec![
-            file("kubelet options", CONFIG, 0o644, self.kubelet_config()),
-            file("proxy options", PROXY_CONFIG, 0o644, self.proxy_config()),
-        ];
+        let mut steps = vec![file("kubelet options", CONFIG, 0o644, self.kubelet_config())];
         let ((client, _), (server, _)) = (pair(KUBELET), pair(KUBELET_SERVER));
         let config = kubeconfig(KUBELET);
         let watched = [CONFIG, &ca, &client, &server, &config];
         steps.extend(self.component(KUBELET, &self.kubelet_unit(), "Kubernetes node agent", &watched));
+        steps
+    }
+
+    pub(super) fn proxy(&self) -> Vec<PlanStep> {
+        let mut steps = vec![file("proxy options", PROXY_CONFIG, 0o644, self.proxy_config())];
         let (own, _) = pair(KUBE_PROXY);
         let config = kubeconfig(KUBE_PROXY);
-        let watched = [PROXY_CONFIG, &ca, &own, &config];
+        let watched = [PROXY_CONFIG, &authority(Authority::Cluster), &own, &config];
         steps.extend(self.component("kube-proxy", &self.proxy_unit(), "Kubernetes service proxy", &watched));
         steps
     }
