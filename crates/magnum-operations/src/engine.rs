@@ -251,11 +251,14 @@ where
                     cx.operation.attempt = 0;
                     continue;
                 }
-                Ok(Undo::Pending(after)) if !self.undo_overdue(cx) => {
+                Ok(Undo::Pending(after, changes)) if !self.undo_overdue(cx) => {
+                    if !changes.is_empty() {
+                        self.store.progress(fence, changes).await?;
+                    }
                     let after = self.store.wait(fence, after, cx.operation.attempt).await?;
                     return Ok(Ran::Waiting(after));
                 }
-                Ok(Undo::Pending(_)) => StepError::fatal("it did not end in time"),
+                Ok(Undo::Pending(..)) => StepError::fatal("it did not end in time"),
                 Err(failure) => failure,
             };
             let attempt = cx.operation.attempt.saturating_add(1);

@@ -40,7 +40,7 @@ pub trait Step<C>: Send + Sync {
 
     /// Takes the effect away; must do nothing gracefully if it is not there. The default is for steps that leave
     /// nothing behind.
-    async fn undo(&self, _cx: &StepContext) -> Result<Undo, StepError> {
+    async fn undo(&self, _cx: &StepContext) -> Result<Undo<C>, StepError> {
         Ok(Undo::Done)
     }
 }
@@ -96,12 +96,19 @@ pub enum Progress<C> {
 }
 
 /// How far an undo got.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Undo {
+#[derive(Debug)]
+pub enum Undo<C> {
     /// Nothing of the step is left.
     Done,
-    /// Under way: undo again after the time.
-    Pending(Duration),
+    /// Under way: undo again after the time; the changes are part of it, or show progress.
+    Pending(Duration, Vec<C>),
+}
+
+impl<C> Undo<C> {
+    /// Under way, with nothing to change meanwhile.
+    pub fn pending(after: Duration) -> Self {
+        Self::Pending(after, Vec::new())
+    }
 }
 
 /// A failed look, apply or undo.

@@ -432,6 +432,14 @@ async fn masters_are_resized_to_odd_numbers_and_only_behind_a_load_balancer() {
             refused.detail()
         );
     }
+    let last = json!({"node_count": 1, "nodegroup": "default-master", "nodes_to_remove": ["0", " 0"]});
+    let refused = app.post(&format!("/v1/clusters/{cluster}/actions/resize"), last).await;
+    assert_eq!(refused.status, 400);
+    assert!(
+        refused.detail().contains("nodes_to_remove: at least one of the 1 masters"),
+        "{}",
+        refused.detail()
+    );
     let app = App::start().await;
     let (balanced, ..) = cluster_with(&app, json!({"master_lb_enabled": true})).await;
     assert_eq!(resize(&app, balanced, 2).await.status, 400);

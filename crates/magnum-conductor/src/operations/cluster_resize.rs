@@ -74,7 +74,14 @@ impl OperationKind<Change> for ClusterResize {
     }
 
     fn failed(&self, cx: &StepContext, cause: &str, left: Option<&str>) -> Vec<Change> {
-        let reason = with_left(cause, left);
+        let mut reason = with_left(cause, left);
+        let chosen = steps::Chosen::of(cx).ok().flatten().unwrap_or_default();
+        let stays = chosen.masters.is_empty();
+        if !stays && cx.has_begun("nodes_leave") {
+            let masters = chosen.masters.join(", ");
+            reason =
+                format!("{reason}. Out of the control plane and yet to be removed: {masters}; resize again");
+        }
         let mut changes = vec![cluster_status(cx, Status::UpdateFailed, Some(&reason))];
         if let Ok(params) = cx.params::<ClusterResizeParams>() {
             changes.push(group_status(params.nodegroup, Status::UpdateFailed, Some(&reason)));
@@ -82,8 +89,8 @@ impl OperationKind<Change> for ClusterResize {
             let count = NodeGroupPatch { node_count: Some(params.previous_count), ..Default::default() };
             changes.push(Change::NodeGroup(params.nodegroup, Box::new(count)));
         }
-        // Who was about to leave stays.
-        if let Ok(Some(chosen)) = steps::Chosen::of(cx) {
+        // Who was about to leave stays, but for masters: etcd takes nobody in with the data of an earlier membership.
+        if stays {
             let cluster = ClusterId(cx.operation.subject);
             // A manager gives them work again.
             let raise = HandlePatch { raise_plan_generation: true, ..Default::default() };

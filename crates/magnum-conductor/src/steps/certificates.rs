@@ -204,7 +204,7 @@ impl Step<Change> for Authorities {
         Ok(Progress::Done(recorded_authorities(&view.cluster, &made)))
     }
 
-    async fn undo(&self, cx: &StepContext) -> Result<Undo, StepError> {
+    async fn undo(&self, cx: &StepContext) -> Result<Undo<Change>, StepError> {
         let view = self.0.cluster(cx).await?;
         for authority in self.0.driver(&view)?.authorities().iter().copied() {
             let name = bundle_name(&view.cluster, authority, 0);
@@ -239,7 +239,7 @@ impl Step<Change> for MagnumClient {
         Ok(Progress::Done(recorded_client(&cluster, stored)))
     }
 
-    async fn undo(&self, cx: &StepContext) -> Result<Undo, StepError> {
+    async fn undo(&self, cx: &StepContext) -> Result<Undo<Change>, StepError> {
         let cluster = self.0.cluster(cx).await?.cluster;
         let name = bundle_name(&cluster, Purpose::MagnumClient, 0);
         let known = cluster.magnum_cert_ref.as_deref();

@@ -144,7 +144,7 @@ impl Step<Change> for CredentialTrustee {
         Ok(Progress::Done(Effect::of(Trustee { id, name, sealed_password })?))
     }
 
-    async fn undo(&self, cx: &StepContext) -> Result<Undo, StepError> {
+    async fn undo(&self, cx: &StepContext) -> Result<Undo<Change>, StepError> {
         let begun = Begun::of(cx)?;
         if !begun.resumed && !switched(cx) {
             let cluster = self.0.cluster(cx).await?.cluster;

@@ -4,7 +4,7 @@
 use super::certificates::recorded;
 use crate::{failure, world::World};
 use async_trait::async_trait;
-use magnum_operations::{Effect, Look, Progress, Step, StepContext, StepError, Undo};
+use magnum_operations::{Effect, Look, Progress, Step, StepContext, StepError};
 use magnum_types::{Authority, Change};
 use std::sync::Arc;
 
@@ -35,8 +35,8 @@ impl Step<Change> for StackDelete {
         let handle = self.0.handle(cx).await?;
         let target = self.0.target(cx, &view, &handle).await?;
         Ok(match self.0.stack_taken_away(&view.cluster, &handle, &target).await? {
-            Undo::Done => Progress::Done(Effect::nothing()),
-            Undo::Pending(after) => Progress::Pending(after),
+            None => Progress::Done(Effect::nothing()),
+            Some(after) => Progress::Pending(after),
         })
     }
 }
@@ -57,7 +57,7 @@ impl Step<Change> for GroupStacksDelete {
         let mut pending = None;
         // Heat works on all of them at the same time.
         for target in self.0.targets_apart(&view).await? {
-            if let Undo::Pending(after) = self.0.stack_taken_away(&view.cluster, &handle, &target).await? {
+            if let Some(after) = self.0.stack_taken_away(&view.cluster, &handle, &target).await? {
                 pending = Some(after);
             }
         }

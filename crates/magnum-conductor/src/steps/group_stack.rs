@@ -111,10 +111,17 @@ impl Step<Change> for GroupStackCreate {
         Ok(Progress::Done(recorded(group.uuid, &made.id)))
     }
 
-    async fn undo(&self, cx: &StepContext) -> Result<Undo, StepError> {
+    async fn undo(&self, cx: &StepContext) -> Result<Undo<Change>, StepError> {
         let view = self.0.cluster(cx).await?;
         let handle = self.0.handle(cx).await?;
         let target = self.0.target(cx, &view, &handle).await?;
-        self.0.stack_taken_away(&view.cluster, &handle, &target).await
+        if let Some(after) = self.0.stack_taken_away(&view.cluster, &handle, &target).await? {
+            return Ok(Undo::pending(after));
+        }
+        // Those of its nodes that were there already must not be waited for by other changes of the cluster.
+        let nodes = self.0.store.nodes_of(view.cluster.uuid).await.map_err(failure::database)?;
+        let group = self.0.group(cx, &view)?.uuid;
+        let lost: Vec<_> = nodes.iter().filter(|node| node.nodegroup == group).collect();
+        Ok(self.0.forget_lost(cx, &view, &nodes, &lost).await?.unwrap_or(Undo::Done))
     }
 }

@@ -2,11 +2,7 @@
 //! image stands in the nodes' rows; Heat is told whenever its stack says something else, so it does not matter who
 //! tells it, or how often. Heat has Nova make a server anew under the same id, with its addresses and volumes.
 
-use super::{
-    nodes::{Since, members_of},
-    stack_wait::first_cause,
-    target::Target,
-};
+use super::{membership::members_of, nodes::Since, stack_wait::first_cause, target::Target};
 use crate::{failure, world::World};
 use async_trait::async_trait;
 use jiff::Timestamp;

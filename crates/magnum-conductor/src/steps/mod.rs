@@ -10,6 +10,7 @@ mod images;
 mod join_secret;
 mod leavings;
 mod marks;
+mod membership;
 mod monitor_ports;
 mod nodes;
 mod rotation;

@@ -1,19 +1,28 @@
 //! The members that leave in a resize: chosen once, marked as leaving so that a manager empties them, and forgotten
 //! by the engine once their servers are gone.
 
+use super::{
+    membership::{become_state, ids, lost_nodes, members, nodes_with},
+    upgrade::news,
+};
 use crate::{failure, world::World};
 use async_trait::async_trait;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use magnum_db::ClusterView;
-use magnum_drivers::{Member, MemberGroup, choose_removals};
-use magnum_openstack::heat::{Resource, ResourceFilter};
+use magnum_drivers::{Member, choose_removals};
 use magnum_operations::{Effect, Look, Progress, Step, StepContext, StepError};
-use magnum_types::{Change, HandlePatch, NodeRegistration, NodeState, Role, accept::ClusterResizeParams};
+use magnum_types::{Change, NodeState, Role, accept::ClusterResizeParams};
 use serde::{Deserialize, Serialize};
 use std::{sync::Arc, time::Duration};
 
 /// How soon the managers' progress is looked at again; a report wakes the operation sooner.
 pub(super) const LOOK: Duration = Duration::from_millis(500);
+
+/// Whether the operation's time ends before the next look after this pause.
+pub(super) fn is_last(cx: &StepContext, pause: Duration) -> bool {
+    let pause = SignedDuration::try_from(pause).unwrap_or(SignedDuration::MAX);
+    cx.now.checked_add(pause).is_ok_and(|next| next > cx.operation.deadline)
+}
 
 /// What `nodes_chosen` decided.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,6 +31,12 @@ pub struct Chosen {
     pub indexes: Vec<u32>,
     /// Their servers.
     pub instances: Vec<String>,
+    /// Their names, where they are masters: those leave for good, whatever becomes of the operation.
+    #[serde(default)]
+    pub masters: Vec<String>,
+    /// Nodes that registered and have no server any more.
+    #[serde(default)]
+    pub lost: Vec<String>,
     /// When Heat had last updated the stack, before this operation did.
     pub stack_updated_at: Option<Timestamp>,
 }
@@ -81,41 +96,55 @@ impl Step<Change> for NodesChosen {
             return Err(StepError::retryable("Heat is busy with the stack"));
         }
         let driver = self.0.driver(&view)?;
-        let filter = ResourceFilter { nested_depth: 2, ..Default::default() };
-        let resources = heat.resource_list(&stack.reference(), &filter).await.map_err(&doing)?;
         let role = self.0.group(cx, &view)?.kind();
-        let groups = driver.member_groups().iter().filter(|group| group.role == role);
-        let mut members: Vec<Member> = groups.flat_map(|group| members_of(&resources, group)).collect();
+        let mut members = members(&heat, &stack.reference(), driver.as_ref(), role).await?;
         let nodes = self.0.store.nodes_of(view.cluster.uuid).await.map_err(failure::database)?;
         let nodes = target.nodes(&view, nodes);
         for member in &mut members {
             if let Some(node) = nodes.iter().find(|node| Some(&node.instance_id) == member.server_id.as_ref())
             {
                 member.name = Some(node.name.clone());
+                member.leaves = node.state == NodeState::Leaving;
                 member.addresses =
                     std::iter::once(node.address.clone()).chain(node.public_address.clone()).collect();
             }
         }
         let indexes = choose_removals(&members, &params.nodes_to_remove, params.node_count)
             .map_err(|error| StepError::fatal(error.to_string()).caused_by(error))?;
-        let instances = members
-            .iter()
-            .filter(|member| indexes.contains(&member.index))
-            .filter_map(|member| member.server_id.clone())
-            .collect();
-        let lost = lost_nodes(&nodes, role, &members);
-        let forget = (!lost.is_empty()).then(|| Change::ForgetNodes(view.cluster.uuid, lost));
-        let chosen = Chosen { indexes, instances, stack_updated_at: stack.updated_time };
-        Ok(Progress::Done(Effect::of(chosen)?.with(forget)))
+        let (going, staying): (Vec<&Member>, Vec<&Member>) =
+            members.iter().partition(|member| indexes.contains(&member.index));
+        if role == Role::Master {
+            check_masters(&going, &staying)?;
+        }
+        let names = |member: &&Member| member.name.clone().filter(|_| role == Role::Master);
+        let chosen = Chosen {
+            instances: going.iter().filter_map(|member| member.server_id.clone()).collect(),
+            masters: going.iter().filter_map(names).collect(),
+            lost: ids(&lost_nodes(&nodes, role, &members)),
+            stack_updated_at: stack.updated_time,
+            indexes,
+        };
+        Ok(Progress::Done(Effect::of(chosen)?))
     }
 }
 
-/// Nodes of the role that registered and are no members any more: made by a change that failed and was undone. What they
-/// said must not fail the next change.
-fn lost_nodes(nodes: &[NodeRegistration], role: Role, members: &[Member]) -> Vec<String> {
-    let is_member = |id: &str| members.iter().any(|member| member.server_id.as_deref() == Some(id));
-    let ours = nodes.iter().filter(|node| node.role == role);
-    ours.map(|node| node.instance_id.clone()).filter(|id| !is_member(id)).collect()
+/// What must not become of the masters, before anything is changed.
+fn check_masters(going: &[&Member], staying: &[&Member]) -> Result<(), StepError> {
+    let leaves: Vec<&str> =
+        staying.iter().filter(|member| member.leaves).filter_map(|member| member.name.as_deref()).collect();
+    if !leaves.is_empty() {
+        return Err(StepError::fatal(format!(
+            "an earlier resize that failed took {} out of the control plane: resize to {} first, which removes them",
+            leaves.join(", "),
+            staying.len() + going.len() - leaves.len()
+        )));
+    }
+    if staying.is_empty() && !going.is_empty() {
+        return Err(StepError::fatal(
+            "no master would stay, and with them all that the cluster knows would go",
+        ));
+    }
+    Ok(())
 }
 
 #[async_trait]
@@ -138,58 +167,14 @@ impl Step<Change> for GroupNodesChosen {
     }
 }
 
-/// The members of a group, from the stack's resources down to the members' own.
-pub(super) fn members_of(resources: &[Resource], group: &MemberGroup) -> Vec<Member> {
-    let inside = |outer: &Resource| {
-        let stack = outer.physical_resource_id.clone();
-        resources.iter().filter(move |r| stack.is_some() && r.stack().map(|stack| stack.id) == stack)
-    };
-    let groups = resources.iter().filter(|resource| resource.resource_name == group.resource);
-    groups
-        .flat_map(inside)
-        .filter_map(|member| {
-            let index = member.resource_name.parse().ok()?;
-            let server = inside(member).find(|resource| resource.resource_name == group.server);
-            let server_id =
-                server.and_then(|server| server.physical_resource_id.clone()).filter(|id| !id.is_empty());
-            Some(Member { index, server_id, ..Default::default() })
-        })
-        .collect()
-}
-
-/// Moves the leaving nodes to `state`, which changes the managers' plans.
-fn become_state(cx: &StepContext, view: &ClusterView, state: NodeState) -> Result<Effect<Change>, StepError> {
-    let instances = Chosen::of(cx)?.unwrap_or_default().instances;
-    let effect = Effect::of(Since { at: cx.now })?;
-    if instances.is_empty() {
-        return Ok(effect);
-    }
-    let raise = HandlePatch { raise_plan_generation: true, ..Default::default() };
-    Ok(effect.with([
-        Change::Handle(view.cluster.uuid, Box::new(raise)),
-        Change::NodesBecome(view.cluster.uuid, state, instances),
-    ]))
-}
-
-impl World {
-    /// Whether a manager has done its part for the nodes in `state`, or can't, or had long enough.
-    async fn manager_has_done(
-        &self,
-        cx: &StepContext,
-        view: &ClusterView,
-        before: &str,
-    ) -> Result<bool, StepError> {
-        let nodes = self.store.nodes_of(view.cluster.uuid).await.map_err(failure::database)?;
-        let handle = self.handle(cx).await?;
-        let moving = |node: &&NodeRegistration| matches!(node.state, NodeState::Leaving | NodeState::Gone);
-        if !nodes.iter().any(|node| moving(&node)) {
-            return Ok(true);
-        }
-        let Some(manager) = self.driver(view)?.drains(&nodes) else { return Ok(true) };
-        let waited =
-            cx.output::<Since>(before)?.map_or(i64::MAX, |since| cx.now.as_second() - since.at.as_second());
-        Ok(manager.generation >= handle.plan_generation || waited >= i64::from(self.settings.drain_seconds))
-    }
+/// Moves the leaving nodes to `state`.
+fn chosen_become(
+    cx: &StepContext,
+    view: &ClusterView,
+    state: NodeState,
+) -> Result<Effect<Change>, StepError> {
+    let Chosen { instances, lost, .. } = Chosen::of(cx)?.unwrap_or_default();
+    Ok(Effect::nothing().with(become_state(view, state, [instances, lost].concat())))
 }
 
 #[async_trait]
@@ -204,7 +189,7 @@ impl Step<Change> for NodesLeave {
 
     async fn apply(&self, cx: &StepContext) -> Result<Progress<Change>, StepError> {
         let view = self.0.cluster(cx).await?;
-        become_state(cx, &view, NodeState::Leaving).map(Progress::Done)
+        chosen_become(cx, &view, NodeState::Leaving).map(Progress::Done)
     }
 }
 
@@ -216,7 +201,21 @@ impl Step<Change> for NodesDrained {
 
     async fn look(&self, cx: &StepContext) -> Result<Look<Change>, StepError> {
         let view = self.0.cluster(cx).await?;
-        Ok(match self.0.manager_has_done(cx, &view, "nodes_leave").await? {
+        let handle = self.0.handle(cx).await?;
+        let nodes = self.0.store.nodes_of(view.cluster.uuid).await.map_err(failure::database)?;
+        let Chosen { instances, lost, masters, .. } = Chosen::of(cx)?.unwrap_or_default();
+        let going = nodes_with(&nodes, &[instances, lost].concat());
+        if !self.0.have_left(&view, &handle, &going, &nodes)? {
+            let who = masters.join(", ");
+            if is_last(cx, LOOK) {
+                return Err(StepError::fatal(format!(
+                    "no master that is ready could take {who} out of etcd in time, so no server was removed"
+                )));
+            }
+            let text = format!("{who}: taken out of etcd before the servers go");
+            return Ok(Look::Pending(LOOK, news(&view.cluster, text).into_iter().collect()));
+        }
+        Ok(match self.0.manager_has_done(cx, &view).await? {
             true => Look::Done(Effect::nothing()),
             false => Look::Pending(LOOK, Vec::new()),
         })
@@ -239,7 +238,7 @@ impl Step<Change> for NodesGone {
 
     async fn apply(&self, cx: &StepContext) -> Result<Progress<Change>, StepError> {
         let view = self.0.cluster(cx).await?;
-        become_state(cx, &view, NodeState::Gone).map(Progress::Done)
+        chosen_become(cx, &view, NodeState::Gone).map(Progress::Done)
     }
 }
 
@@ -251,11 +250,12 @@ impl Step<Change> for NodesForgotten {
 
     async fn look(&self, cx: &StepContext) -> Result<Look<Change>, StepError> {
         let view = self.0.cluster(cx).await?;
-        if !self.0.manager_has_done(cx, &view, "nodes_gone").await? {
+        if !self.0.manager_has_done(cx, &view).await? {
             return Ok(Look::Pending(LOOK, Vec::new()));
         }
-        let instances = Chosen::of(cx)?.unwrap_or_default().instances;
-        let forget = (!instances.is_empty()).then(|| Change::ForgetNodes(view.cluster.uuid, instances));
+        let Chosen { instances, lost, .. } = Chosen::of(cx)?.unwrap_or_default();
+        let gone = [instances, lost].concat();
+        let forget = (!gone.is_empty()).then(|| Change::ForgetNodes(view.cluster.uuid, gone));
         Ok(Look::Done(Effect::nothing().with(forget)))
     }
 

@@ -195,7 +195,7 @@ impl Step<Change> for RotationBundles {
         Ok(Progress::Done(Effect::of(Made { client: Some(client), new })?))
     }
 
-    async fn undo(&self, cx: &StepContext) -> Result<Undo, StepError> {
+    async fn undo(&self, cx: &StepContext) -> Result<Undo<Change>, StepError> {
         if !rotation_can_be_undone(cx) {
             return Ok(Undo::Done);
         }

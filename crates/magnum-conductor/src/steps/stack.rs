@@ -88,10 +88,11 @@ impl Step<Change> for StackCreate {
         Ok(Progress::Done(recorded(&view.cluster, &view.nodegroups, &made)))
     }
 
-    async fn undo(&self, cx: &StepContext) -> Result<Undo, StepError> {
+    async fn undo(&self, cx: &StepContext) -> Result<Undo<Change>, StepError> {
         let cluster = self.0.cluster(cx).await?.cluster;
         let handle = self.0.handle(cx).await?;
-        self.0.stack_taken_away(&cluster, &handle, &Target::cluster(&cluster, &handle)).await
+        let target = Target::cluster(&cluster, &handle);
+        Ok(self.0.stack_taken_away(&cluster, &handle, &target).await?.map_or(Undo::Done, Undo::pending))
     }
 }
 
@@ -168,19 +169,20 @@ impl World {
         Ok(settings)
     }
 
-    /// One move towards "there is no such stack". A failed deletion is sent again, and says why as an error.
+    /// One move towards "there is no such stack": how soon to move again, `None` once there is none. A failed deletion is
+    /// sent again, and says why as an error.
     pub(super) async fn stack_taken_away(
         &self,
         cluster: &Cluster,
         handle: &ClusterHandle,
         target: &Target,
-    ) -> Result<Undo, StepError> {
+    ) -> Result<Option<Duration>, StepError> {
         let doing = failure::cloud("deleting the stack");
         let session = self.cluster_or_service_session(cluster, handle).await?;
         let heat = self.cloud.heat(&session).in_project(&cluster.project_id);
         let stack = match target.find(&heat).await {
             Ok(Some(stack)) => stack,
-            Ok(None) => return Ok(Undo::Done),
+            Ok(None) => return Ok(None),
             // The trust ended while its token lived: the next try goes on with the service's own right.
             Err(error) if error.kind == CloudErrorKind::Unauthorized => {
                 self.forget_cluster_session(cluster, handle);
@@ -189,7 +191,7 @@ impl World {
             Err(error) => return Err(doing(error)),
         };
         if stack.stack_status == "DELETE_IN_PROGRESS" {
-            return Ok(Undo::Pending(DELETE_LOOK));
+            return Ok(Some(DELETE_LOOK));
         }
         if stack.stack_status == "DELETE_FAILED" {
             // A cluster's trust need not have the role that Neutron asks for; the service's right is enough.
@@ -206,6 +208,6 @@ impl World {
             let reason = stack.stack_status_reason.unwrap_or_default();
             return Err(StepError::retryable(format!("Heat could not delete the stack: {reason}")));
         }
-        Ok(Undo::Pending(DELETE_LOOK))
+        Ok(Some(DELETE_LOOK))
     }
 }

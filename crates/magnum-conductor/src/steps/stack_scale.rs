@@ -1,13 +1,17 @@
 //! `stack_scale`: sends Heat the wanted number of workers and the members to remove, everything else as it is.
 
-use super::Chosen;
+use super::{
+    Chosen,
+    membership::{become_state, ids, lost_nodes, members, nodes_with},
+    nodes::LOOK,
+};
 use crate::{failure, world::World};
 use async_trait::async_trait;
 use magnum_db::ClusterView;
-use magnum_drivers::ScaleInputs;
+use magnum_drivers::{Member, ScaleInputs, choose_removals};
 use magnum_openstack::{CloudErrorKind, heat::StackUpdate};
 use magnum_operations::{Effect, Look, Progress, Step, StepContext, StepError, Undo};
-use magnum_types::{Change, Role, accept::ClusterResizeParams};
+use magnum_types::{Change, ClusterHandle, NodeRegistration, NodeState, Role, accept::ClusterResizeParams};
 use std::{sync::Arc, time::Duration};
 
 /// The step.
@@ -77,12 +81,16 @@ impl Step<Change> for StackScale {
     async fn apply(&self, cx: &StepContext) -> Result<Progress<Change>, StepError> {
         let params: ClusterResizeParams = cx.params()?;
         let chosen = Chosen::of(cx)?.unwrap_or_default();
-        self.send(cx, params.node_count, &chosen.indexes, params.rollback).await?;
+        let view = self.0.cluster(cx).await?;
+        // Heat takes back what it made without a word to the others, who may count on a new master by then: that is ours.
+        let rollback = params.rollback && role(&self.0, cx, &view)? == Role::Worker;
+        self.send(cx, params.node_count, &chosen.indexes, rollback).await?;
         Ok(Progress::Done(Effect::nothing()))
     }
 
-    /// Asks Heat for the number of nodes that there was, so that half-made ones go.
-    async fn undo(&self, cx: &StepContext) -> Result<Undo, StepError> {
+    /// Asks Heat for the number of nodes that there was, so that half-made ones go. Those that registered leave first, as
+    /// nodes do that are not wanted any more: a new master may be a member of etcd already.
+    async fn undo(&self, cx: &StepContext) -> Result<Undo<Change>, StepError> {
         let params: ClusterResizeParams = cx.params()?;
         let view = self.0.cluster(cx).await?;
         let handle = self.0.handle(cx).await?;
@@ -93,11 +101,20 @@ impl Step<Change> for StackScale {
             return Ok(Undo::Done);
         };
         if stack.is_in_progress() {
-            return Ok(Undo::Pending(Duration::from_secs(1)));
+            return Ok(Undo::pending(Duration::from_secs(1)));
         }
-        let inputs =
-            ScaleInputs { role: role(&self.0, cx, &view)?, node_count: params.previous_count, remove: &[] };
-        let previous = self.0.driver(&view)?.scale(&inputs);
+        let role = role(&self.0, cx, &view)?;
+        let driver = self.0.driver(&view)?;
+        let members = members(&heat, &stack.reference(), driver.as_ref(), role).await?;
+        let nodes = self.0.store.nodes_of(view.cluster.uuid).await.map_err(failure::database)?;
+        if params.node_count > params.previous_count
+            && let Some(undo) =
+                self.newcomers_leave(&view, &handle, &members, &nodes, params.previous_count)?
+        {
+            return Ok(undo);
+        }
+        let inputs = ScaleInputs { role, node_count: params.previous_count, remove: &[] };
+        let previous = driver.scale(&inputs);
         let Some(now) = heat.stack_get(&stack.reference(), false).await.map_err(&doing)? else {
             return Ok(Undo::Done);
         };
@@ -105,11 +122,39 @@ impl Step<Change> for StackScale {
             // Heat gives numbers back as text; a list to remove is not state.
             !wanted.is_number() || now.parameters.get(name).is_some_and(|held| text(held) == text(wanted))
         });
-        if restored {
-            return Ok(Undo::Done);
+        if !restored {
+            self.send(cx, params.previous_count, &[], false).await?;
+            return Ok(Undo::pending(Duration::from_secs(1)));
         }
-        self.send(cx, params.previous_count, &[], false).await?;
-        Ok(Undo::Pending(Duration::from_secs(1)))
+        let ours = target.nodes(&view, nodes.clone());
+        let lost = lost_nodes(&ours, role, &members);
+        Ok(self.0.forget_lost(cx, &view, &nodes, &lost).await?.unwrap_or(Undo::Done))
+    }
+}
+
+impl StackScale {
+    /// One move towards nobody counting on the members that Heat will take away again; `None` when nobody does.
+    fn newcomers_leave(
+        &self,
+        view: &ClusterView,
+        handle: &ClusterHandle,
+        members: &[Member],
+        nodes: &[NodeRegistration],
+        count: i32,
+    ) -> Result<Option<Undo<Change>>, StepError> {
+        let indexes = choose_removals(members, &[], count)
+            .map_err(|error| StepError::fatal(error.to_string()).caused_by(error))?;
+        let going = members.iter().filter(|member| indexes.contains(&member.index));
+        let servers: Vec<String> = going.filter_map(|member| member.server_id.clone()).collect();
+        let newcomers = nodes_with(nodes, &servers);
+        let staying = |node: &&&NodeRegistration| !matches!(node.state, NodeState::Leaving | NodeState::Gone);
+        let staying: Vec<&NodeRegistration> = newcomers.iter().filter(staying).copied().collect();
+        if !staying.is_empty() {
+            let changes = become_state(view, NodeState::Leaving, ids(&staying));
+            return Ok(Some(Undo::Pending(Duration::ZERO, changes)));
+        }
+        let has_left = self.0.have_left(view, handle, &newcomers, nodes)?;
+        Ok((!has_left).then(|| Undo::pending(LOOK)))
     }
 }
 

@@ -5,6 +5,7 @@
 use super::target::Target;
 use crate::{failure, world::World};
 use async_trait::async_trait;
+use jiff::Timestamp;
 use magnum_db::ClusterView;
 use magnum_openstack::heat::{Heat, StackRef};
 use magnum_operations::{Effect, Look, Progress, Step, StepContext, StepError};
@@ -50,9 +51,10 @@ impl StackWait {
         heat: &Heat,
         stack: &StackRef,
         nodes: &[NodeRegistration],
+        begun: Option<Timestamp>,
         reason: Option<&str>,
     ) -> StepError {
-        if let Some(cause) = node_failure(nodes) {
+        if let Some(cause) = node_failure(nodes, begun) {
             return StepError::fatal(cause);
         }
         match first_cause(heat, stack, reason).await {
@@ -125,9 +127,12 @@ pub(super) async fn first_cause(
     })
 }
 
-/// The first node that failed, as `status_reason` says it.
-fn node_failure(nodes: &[NodeRegistration]) -> Option<String> {
-    nodes.iter().find(|node| node.state == NodeState::Failed).map(NodeRegistration::failure)
+/// The first node that failed, as `status_reason` says it; of those that registered since, if a time is told.
+fn node_failure(nodes: &[NodeRegistration], since: Option<Timestamp>) -> Option<String> {
+    let failed = |node: &&NodeRegistration| {
+        node.state == NodeState::Failed && since.is_none_or(|since| node.created_at >= Some(since))
+    };
+    nodes.iter().find(failed).map(NodeRegistration::failure)
 }
 
 /// As many nodes are ready as the stack is to have.
@@ -177,7 +182,9 @@ impl Step<Change> for StackWait {
         let target = self.world.target(cx, &view, &handle).await?;
         let nodes = self.world.store.nodes_of(cluster.uuid).await.map_err(failure::database)?;
         let nodes = target.nodes(&view, nodes);
-        if let Some(cause) = node_failure(&nodes) {
+        // Who is there already is not what an update waits for, and may have failed long ago.
+        let begun = self.update.then_some(cx.operation.created_at);
+        if let Some(cause) = node_failure(&nodes, begun) {
             return Err(StepError::fatal(cause));
         }
         let wanted = target.groups(&view).map(|group| group.node_count).sum();
@@ -197,7 +204,7 @@ impl Step<Change> for StackWait {
         }
         if !stale && !stack.is_in_progress() {
             return Err(self
-                .failed(&heat, &stack.reference(), &nodes, stack.stack_status_reason.as_deref())
+                .failed(&heat, &stack.reference(), &nodes, begun, stack.stack_status_reason.as_deref())
                 .await);
         }
         let text = progress(wanted, &nodes);

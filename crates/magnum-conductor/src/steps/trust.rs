@@ -124,7 +124,7 @@ impl Step<Change> for Trust {
         Ok(Progress::Done(recorded(&cluster, made.id)))
     }
 
-    async fn undo(&self, cx: &StepContext) -> Result<Undo, StepError> {
+    async fn undo(&self, cx: &StepContext) -> Result<Undo<Change>, StepError> {
         let params: ClusterCreateParams = cx.params()?;
         let cluster = self.0.cluster(cx).await?.cluster;
         let handle = self.0.handle(cx).await?;

@@ -102,7 +102,7 @@ impl Step<Change> for TrusteeUser {
         ])))
     }
 
-    async fn undo(&self, cx: &StepContext) -> Result<Undo, StepError> {
+    async fn undo(&self, cx: &StepContext) -> Result<Undo<Change>, StepError> {
         let cluster = self.0.cluster(cx).await?.cluster;
         self.0.trustee_user_delete(&cluster, 0).await?;
         Ok(Undo::Done)

@@ -3,7 +3,7 @@
 
 use super::{
     images::{Made, Telling, groups_made_anew},
-    nodes::{LOOK, Since},
+    nodes::{LOOK, Since, is_last},
 };
 use crate::{
     failure,
@@ -11,7 +11,6 @@ use crate::{
     world::World,
 };
 use async_trait::async_trait;
-use jiff::SignedDuration;
 use magnum_db::ClusterView;
 use magnum_operations::{Effect, Look, Progress, Step, StepContext, StepError};
 use magnum_types::{
@@ -77,32 +76,9 @@ impl NodesUpgrade {
         let too_long = |node: &&&NodeRegistration| {
             node.moved.is_some_and(|moved| cx.now.as_second() - moved.at.as_second() > minutes * 60)
         };
-        let ends = SignedDuration::try_from(LOOK).ok().and_then(|look| cx.now.checked_add(look).ok());
-        let ended = ends.is_none_or(|next| next > cx.operation.deadline);
-        let late = batch.iter().find(too_long).or_else(|| batch.first().filter(|_| ended))?;
+        let late = batch.iter().find(too_long).or_else(|| batch.first().filter(|_| is_last(cx, LOOK)))?;
         let step = late.step.as_deref().unwrap_or("none");
         Some(format!("node {} did not become ready in time; its last step was \"{step}\"", late.name))
-    }
-}
-
-impl World {
-    /// Whether nobody counts on what is on the disks of these nodes any more: masters have left etcd, if they are to. That
-    /// is waited for without an end of its own, since a member that comes back without its data harms the others.
-    pub(super) fn have_left(
-        &self,
-        view: &ClusterView,
-        batch: &[&NodeRegistration],
-        nodes: &[NodeRegistration],
-    ) -> Result<bool, StepError> {
-        if batch.iter().all(|node| node.role != Role::Master) {
-            return Ok(true);
-        }
-        let others: Vec<NodeRegistration> =
-            nodes.iter().filter(|node| !batch.contains(node)).cloned().collect();
-        let Some(manager) = self.driver(view)?.drains(&others).map(|node| node.generation) else {
-            return Ok(true);
-        };
-        Ok(batch.iter().all(|node| node.moved.is_some_and(|moved| manager >= moved.generation)))
     }
 }
 
@@ -171,6 +147,7 @@ impl Step<Change> for NodesUpgrade {
             cx.output("upgrade_begun")?.ok_or_else(|| StepError::fatal("the upgrade never began"))?;
         let view = self.0.cluster(cx).await?;
         let cluster = &view.cluster;
+        let handle = self.0.handle(cx).await?;
         let nodes = self.0.store.nodes_of(cluster.uuid).await.map_err(failure::database)?;
         let rollout = Rollout {
             release: &params.release,
@@ -209,7 +186,7 @@ impl Step<Change> for NodesUpgrade {
             }
             Turn::Rebuilding(batch) => {
                 // Its member of etcd goes first, where the server's disk holds the member's data.
-                let changes = if self.0.have_left(&view, &batch, &nodes)? {
+                let changes = if self.0.have_left(&view, &handle, &batch, &nodes)? {
                     let telling = Telling::upgrade(cx, &params, self.name())?;
                     let groups = groups_made_anew(&params)?;
                     match self.0.images_look(cx, &view, &nodes, groups, &telling).await? {

@@ -72,7 +72,8 @@ impl Step<Change> for RebuildsSettled {
         if batch.is_empty() {
             return Ok(Look::Done(Effect::nothing()));
         }
-        if self.0.have_left(&view, &batch, &nodes)? {
+        let handle = self.0.handle(cx).await?;
+        if self.0.have_left(&view, &handle, &batch, &nodes)? {
             let telling = Telling { release: &params.release, told: Told::ByAnybody };
             match self.0.images_look(cx, &view, &nodes, &groups_of(&batch), &telling).await? {
                 Made::Untold => return Ok(Look::Absent),

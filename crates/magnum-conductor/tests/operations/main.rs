@@ -22,6 +22,7 @@ mod health;
 mod kubernetes;
 mod leavings;
 mod many;
+mod masters;
 mod nodes;
 mod notifications;
 mod pauses;

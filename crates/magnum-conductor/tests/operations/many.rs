@@ -14,8 +14,8 @@ use magnum_messaging::{Bus, MemoryBus, NotificationDriver, NotificationSettings,
 use magnum_openstack::Cloud;
 use magnum_secrets::BarbicanStore;
 use magnum_types::{
-    CLUSTER_CREATE, ClusterId, ClusterTemplate, Entropy, OperationId, SeededEntropy, Status, SystemClock,
-    accept::ClusterCreateParams, places,
+    CLUSTER_CREATE, ClusterId, ClusterTemplate, Coe, Entropy, OperationId, SeededEntropy, Status,
+    SystemClock, accept::ClusterCreateParams, places,
 };
 use magnum_x509::{KeyAlgorithm, SealingKey, SealingKeys};
 use std::{
@@ -39,7 +39,7 @@ struct Ground {
 }
 
 impl Ground {
-    async fn new() -> Self {
+    async fn new(engine: Coe) -> Self {
         let (clock, entropy) = (Arc::new(SystemClock), Arc::new(SeededEntropy::new(5)));
         let cloud = FakeCloud::start_seeded(clock.clone(), 1).await.unwrap();
         cloud.build_seconds(BUILD);
@@ -47,7 +47,10 @@ impl Ground {
         let settings = DatabaseSettings::new("sqlite://");
         let store = Store::connect(settings, clock.clone(), entropy.clone()).await.unwrap();
         store.upgrade(None).await.unwrap();
-        let template = rows::template(&demo, entropy.uuid());
+        let template = match engine {
+            Coe::Kubernetes => rows::kubernetes(&demo, entropy.uuid(), rows::RELEASES[0]),
+            _ => rows::template(&demo, entropy.uuid()),
+        };
         let template = store.template_create(&template).await.unwrap();
         let mut settings = cloud.settings();
         settings.transport.insecure = true;
@@ -128,8 +131,18 @@ impl Ground {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "a measurement: scripts/bench fakes"]
-async fn fifty_creates_at_once() {
-    let ground = Ground::new().await;
+async fn fifty_creates_of_a_swarm_at_once() {
+    fifty_creates_at_once(Coe::SwarmMode, "a Swarm").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "a measurement: scripts/bench fakes"]
+async fn fifty_creates_of_a_kubernetes_at_once() {
+    fifty_creates_at_once(Coe::Kubernetes, "a Kubernetes").await;
+}
+
+async fn fifty_creates_at_once(engine: Coe, words: &str) {
+    let ground = Ground::new(engine).await;
     let (bus, stop) = (Arc::new(MemoryBus::new()), CancellationToken::new());
     let drivers = vec![NotificationDriver::MessagingV2];
     let notifications = NotificationSettings { drivers, ..Default::default() };
@@ -158,7 +171,9 @@ async fn fifty_creates_at_once() {
     conductor.await.unwrap();
 
     let (first, last) = (took[0], took[took.len() - 1]);
-    println!("\n| {CREATES} creates at once, Heat builds each in {BUILD} s | seconds |\n|---|---|");
+    println!(
+        "\n| {CREATES} creates of {words} at once, Heat builds each in {BUILD} s | seconds |\n|---|---|"
+    );
     for (words, value) in [
         ("accepting them all", accepting),
         ("accept to CREATE_COMPLETE: first", first),

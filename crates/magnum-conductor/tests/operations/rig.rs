@@ -108,8 +108,9 @@ impl Rig {
         let template = store.template_create(&now).await.unwrap();
         let next_template = store.template_create(&next).await.unwrap();
         let cluster = ClusterId(entropy.uuid());
+        let keys = Arc::new(SealingKeys::new(SealingKey::from_bytes([7; 32]).unwrap()));
         Self {
-            nodes: Arc::new(Nodes::new(cloud.clone(), store.clone(), cluster)),
+            nodes: Arc::new(Nodes::new(cloud.clone(), store.clone(), cluster, keys.clone())),
             cloud,
             clock,
             store,
@@ -117,7 +118,7 @@ impl Rig {
             time_limit: Duration::from_secs(3600),
             demo,
             entropy,
-            keys: Arc::new(SealingKeys::new(SealingKey::from_bytes([7; 32]).unwrap())),
+            keys,
             template,
             next_template,
             masters,
@@ -138,6 +139,12 @@ impl Rig {
         // Heat's time stamps are whole seconds.
         self.pass(5);
         self.register_nodes().await;
+        if self.template.coe == Coe::Kubernetes {
+            // The members of etcd are told, and everybody has heard of it.
+            self.raise_plans().await;
+            self.nodes.report().await;
+            self.nodes.report().await;
+        }
         self
     }
 
@@ -189,6 +196,12 @@ impl Rig {
         self.cloud.service_load_balancer(Named::Demo, &uuid);
         self.cloud.service_security_group(Named::Demo, &uuid);
         self.cloud.claimed_volume(Named::Demo, &uuid);
+    }
+
+    /// Every node has a newer plan.
+    pub async fn raise_plans(&self) {
+        let facts = self.store.handle_get(self.cluster).await.unwrap().facts;
+        self.store.handle_set_facts(self.cluster, facts.as_deref().unwrap(), facts.as_deref()).await.unwrap();
     }
 
     pub fn pass(&self, seconds: u64) {

@@ -21,7 +21,7 @@ macro_rules! with_scenarios {
             kube_create kube_delete kube_master_resize
             kube_upgrade kube_nodegroup_upgrade kube_rebuild kube_stop kube_rotate credential_rotate kube_credential_rotate
             failing_kube_credential_rotate failing_credential_rotate failing_kube_rebuild failing_kube_upgrade failing_kube_rotate
-            kube_create_of_three failing_kube_create kube_master_grow kube_resize retried_kube_delete
+            kube_create_of_three failing_kube_create kube_master_grow failing_kube_master_grow kube_resize retried_kube_delete
             kube_nodegroup_create kube_nodegroup_resize kube_nodegroup_delete kube_stop_rebuild
         }
     };
@@ -77,6 +77,7 @@ const SPARSE: &[&str] = &[
     "kube_create_of_three",
     "failing_kube_create",
     "kube_master_grow",
+    "failing_kube_master_grow",
     "kube_resize",
     "retried_kube_delete",
     "kube_nodegroup_create",
@@ -154,6 +155,7 @@ impl Scenario {
             "kube_delete" => (CLUSTER_DELETE, Trouble::None, 1, 0),
             "retried_kube_delete" => (CLUSTER_DELETE, Trouble::DeleteFails, 1, 0),
             "kube_master_resize" | "kube_master_grow" => (CLUSTER_RESIZE, Trouble::None, 1, 1),
+            "failing_kube_master_grow" => (CLUSTER_RESIZE, Trouble::StackFails, 1, 1),
             "kube_resize" => (CLUSTER_RESIZE, Trouble::None, 2, 1),
             "kube_nodegroup_create" => (NODEGROUP_CREATE, Trouble::None, 1, 2),
             "kube_nodegroup_resize" => (CLUSTER_RESIZE, Trouble::None, 2, 1),
@@ -190,13 +192,13 @@ impl Scenario {
         };
         let engine = if name.contains("kube_") { Coe::Kubernetes } else { Coe::SwarmMode };
         let masters = match name {
-            "kube_master_resize" | "kube_rebuild" | "kube_create_of_three" => 3,
+            "kube_master_resize" | "kube_rebuild" | "failing_kube_rebuild" | "kube_create_of_three" => 3,
             "create_of_five_managers" => 5,
             _ => 1,
         };
         let masters_after = match name {
             "kube_master_resize" => 1,
-            "kube_master_grow" => 3,
+            "kube_master_grow" | "failing_kube_master_grow" => 3,
             _ => masters,
         };
         let image = name.contains("rebuild");

@@ -106,7 +106,7 @@ impl Step<Change> for TwiceStep {
         }
     }
 
-    async fn undo(&self, cx: &StepContext) -> Result<Undo, StepError> {
+    async fn undo(&self, cx: &StepContext) -> Result<Undo<Change>, StepError> {
         match self.inner().undo(cx).await? {
             Undo::Done => self.inner().undo(cx).await,
             pending => Ok(pending),

@@ -17,6 +17,7 @@ use magnum_types::{
     CLUSTER_RESIZE, ErrorKind, NodeGroup, NodeGroupPatch, OperationId, Role, ServiceError, Status,
     accept::ClusterResizeParams, change::EventAction, nodegroup::DEFAULT_WORKER,
 };
+use std::collections::BTreeSet;
 
 /// `POST /v1/clusters/{cluster}/actions/resize`
 pub async fn resize(call: Call, Path(ident): Path<String>, FieldsBody(mut body): FieldsBody) -> Answer {
@@ -46,7 +47,7 @@ pub async fn resize(call: Call, Path(ident): Path<String>, FieldsBody(mut body):
         None => default_worker(&cluster)?,
         Some(ident) => named_group(&cluster, &ident)?,
     };
-    check_kind(&call, &cluster, group, node_count)?;
+    check_kind(&call, &cluster, group, node_count, &nodes_to_remove)?;
     check_bounds(group, node_count)?;
 
     let state = &call.state;
@@ -111,6 +112,7 @@ fn check_kind(
     cluster: &ClusterView,
     group: &NodeGroup,
     node_count: i32,
+    nodes_to_remove: &[String],
 ) -> Result<(), ServiceError> {
     if group.kind() != Role::Master {
         return Ok(());
@@ -127,6 +129,14 @@ fn check_kind(
     }
     if node_count < 1 {
         return Err(ServiceError::invalid("Invalid value for node_count: a cluster has at least one master"));
+    }
+    let named: BTreeSet<&str> = nodes_to_remove.iter().map(|name| name.trim()).collect();
+    if i32::try_from(named.len()).is_ok_and(|named| named >= group.node_count) {
+        return Err(ServiceError::invalid(format!(
+            "Invalid value for nodes_to_remove: at least one of the {} masters must stay, since the others learn from it \
+             all that the cluster knows",
+            group.node_count
+        )));
     }
     check_master_count("node_count", node_count, cluster.cluster.master_lb_enabled)
 }

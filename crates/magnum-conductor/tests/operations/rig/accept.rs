@@ -81,6 +81,13 @@ impl Rig {
         self.accept_count(CLUSTER_RESIZE, group.unwrap(), masters, Mode::Queue).await
     }
 
+    /// As many masters, of which these go.
+    pub async fn accept_master_removal(&self, masters: i32, nodes: &[&str]) -> OperationId {
+        let view = self.view().await.unwrap();
+        let group = view.nodegroups.iter().find(|group| group.name == DEFAULT_MASTER).unwrap();
+        self.accept_count_without(CLUSTER_RESIZE, group, masters, Mode::Queue, nodes).await
+    }
+
     /// The next release, for all nodes or for those of the further group.
     pub async fn accept_upgrade(&self, further_group_only: bool) -> OperationId {
         self.accept_upgrade_to(further_group_only, None).await
