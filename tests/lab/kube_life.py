@@ -90,6 +90,19 @@ class Kubectl:
             time.sleep(1)
 
 
+class Silence:
+    """How long somebody did not answer at most, in seconds from one answer to the next."""
+
+    def __init__(self):
+        self.longest, self.last = 0.0, time.monotonic()
+
+    def heard(self, answered):
+        now = time.monotonic()
+        self.longest = max(self.longest, now - self.last)
+        if answered:
+            self.last = now
+
+
 def guests():
     """Names of the lab's real nodes."""
     listed = subprocess.run([LAB / "guest"], capture_output=True, text=True, check=True).stdout
@@ -154,6 +167,9 @@ class KubernetesLife(Life):
             ours = {server["id"] for server in self.servers(name).values()}
             self.assertTrue([g for g in groups if ours & set(g["members"]) and g["policies"] == ["soft-anti-affinity"]], groups)
 
+            self.assert_members_listed(name)
+            self.step("the autoscaler's way to the workers: the stack's group, its refs_map, its servers")
+
             self.client.run("coe", "nodegroup", "create", name, "gpu", "--node-count", "1",
                             "--node-labels", "tier=gold", "--node-taints", "gpu=yes:NoSchedule")
             self.magnum.wait(name, ["UPDATE_COMPLETE"], 300)
@@ -205,6 +221,15 @@ class KubernetesLife(Life):
             self.assertEqual((can("create", "deployments"), can("create", "clusterrolebindings")), (change, rule), role)
             self.assertEqual((can("get", "pods"), can("get", "nodes")), ("yes", "yes"), role)
 
+    def assert_members_listed(self, name):
+        """What the cluster autoscaler reads to know which index of the group is which server."""
+        stack = self.magnum.cluster(name)["cluster_id"]  # since 1.13 that is the stack
+        group = self.client.json("stack", "resource", "show", stack, "kube_minions")["physical_resource_id"]
+        listed = self.client.json("stack", "output", "show", group, "refs_map")["output_value"]
+        listed = json.loads(listed) if isinstance(listed, str) else listed
+        workers = {server["id"] for server_name, server in self.servers(name).items() if role_of(server_name) == "node"}
+        self.assertEqual((set(listed), set(listed.values())), ({"0", "1"}, workers))
+
     def wait_healthy(self, name):
         until = time.monotonic() + 150
         while time.monotonic() < until:
@@ -253,13 +278,24 @@ class KubernetesLife(Life):
         """New authorities: the old kubeconfig works while they come, and no longer when they are there."""
         before = self.client.run("coe", "ca", "show", name).stdout
         self.client.run("coe", "ca", "rotate", name)
-        during, until = 0, time.monotonic() + 600
-        while self.magnum.cluster(name)["status"] == "UPDATE_IN_PROGRESS" and time.monotonic() < until:
-            during += old.run("get", "nodes", check=False, timeout=30).returncode == 0
-            time.sleep(1)
-        self.assertGreater(during, 0, "the old kubeconfig worked while nodes learned to trust the new authority")
-        cluster = self.magnum.wait(name, ["UPDATE_COMPLETE"], 10)
-        self.step(f"rotated; the old kubeconfig worked {during} times meanwhile")
+        with tempfile.TemporaryDirectory() as directory:
+            during, between, silence = 0, None, Silence()
+            for cluster in self.while_updating(name):
+                works = old.run("get", "nodes", check=False, timeout=30).returncode == 0
+                during += works
+                if between is None and "clients" in cluster["status_reason"]:
+                    between = self.config(name, directory)
+                elif between is not None:
+                    works |= between.run("get", "nodes", check=False, timeout=30).returncode == 0
+                silence.heard(works)
+            self.assertGreater(during, 0, "the old kubeconfig worked while nodes learned to trust the new authority")
+            cluster = self.magnum.wait(name, ["UPDATE_COMPLETE"], 10)
+            self.assertIsNotNone(between, "the phase in which clients change was never seen")
+            self.assertEqual(len(between.ready()), 3, "a kubeconfig of the rotation's midst works after it")
+        # The only master's API is started anew in each phase.
+        self.assertLess(silence.longest, 40, "the API was away")
+        self.step(f"rotated; the old kubeconfig worked {during} times meanwhile, one of its midst to the end; "
+                  f"the API was silent for {silence.longest:.0f} s at most")
         self.assertNotEqual(before, self.client.run("coe", "ca", "show", name).stdout)
         with tempfile.TemporaryDirectory() as directory:
             new = self.config(name, directory)
@@ -268,6 +304,16 @@ class KubernetesLife(Life):
             self.assert_serves(new, cluster["node_addresses"][0])
         self.assertNotEqual(old.run("get", "nodes", check=False).returncode, 0, "the old authority is dropped")
         self.step("the new kubeconfig works, the old one does not; new pods run")
+
+    def while_updating(self, name, timeout=600):
+        """The cluster, about each second, until its update ends."""
+        until = time.monotonic() + timeout
+        while time.monotonic() < until:
+            cluster = self.magnum.cluster(name)
+            if cluster["status"] != "UPDATE_IN_PROGRESS":
+                return
+            yield cluster
+            time.sleep(1)
 
     def rotate_credential(self, name, kubectl):
         """Another credential for the cloud, twice. Heat hangs on the first trust, which stays and is nobody's; the second goes."""
@@ -327,27 +373,31 @@ class KubernetesLife(Life):
         refused = self.client.run("coe", "cluster", "upgrade", name, far, check=False)
         self.assertIn("kube_tag", refused.stderr)
         self.client.run("coe", "cluster", "upgrade", name, later)
-        most, until = 0, time.monotonic() + 600
-        while self.magnum.cluster(name)["status"] == "UPDATE_IN_PROGRESS" and time.monotonic() < until:
+        most, silence = 0, Silence()
+        for _ in self.while_updating(name):
             nodes = kubectl.run("get", "nodes", "-o", "jsonpath={.items[*].spec.unschedulable}", check=False, timeout=30)
+            silence.heard(nodes.returncode == 0)
             most = max(most, nodes.stdout.split().count("true"))
-            time.sleep(1)
         cluster = self.magnum.wait(name, ["UPDATE_COMPLETE"], 10)
+        # The only master's API is started anew once.
+        self.assertLess(silence.longest, 40, "the API was away")
         self.assertLessEqual(most, 1, "one node at a time is empty")
         self.assertEqual((cluster["coe_version"], cluster["labels"]["kube_tag"]), ("v1.20.9", "v1.20.9"))
         self.assert_at_work(kubectl, 2)
         for node in [f for f in guests() if name in f]:
             runs = guest(node, "systemctl", "show", "kubelet", "--property=ExecStart")
             self.assertIn("/opt/kubernetes/v1.20.9/bin/kubelet", runs)
-        self.step(f"upgraded to v1.20.9 (the same programs under that name), at most {most} node empty at a time")
+        self.step(f"upgraded to v1.20.9 (the same programs under that name), at most {most} node empty at a time, "
+                  f"the API silent for {silence.longest:.0f} s at most")
 
     def test_a_cluster_that_nobody_reaches_from_outside_is_seen_by_its_nodes_own_word(self):
         floating = lambda: len(Cloud("admin").get("neutron", "/v2.0/floatingips")["floatingips"])
-        template, name, before = self.kube_template(), f"k2-{self.suffix}", floating()
+        template = self.kube_template(labels=LABELS + ",etcd_volume_size=1,boot_volume_size=1")
+        name, before = f"k2-{self.suffix}", floating()
         self.client.run("coe", "cluster", "create", name, "--cluster-template", template, "--node-count", "0",
-                        "--floating-ip-disabled")
+                        "--docker-volume-size", "1", "--floating-ip-disabled")
         cluster = self.magnum.wait(name, ["CREATE_COMPLETE"], 300)
-        self.step("CREATE_COMPLETE of one master without a floating IP")
+        self.step("CREATE_COMPLETE of one master without a floating IP, on volumes of its own")
         self.assertRegex(cluster["api_address"], r"^https://10\.0\.0\.\d+:6443$")
         self.assertEqual([f"https://{address}:6443" for address in cluster["master_addresses"]], [cluster["api_address"]])
         self.assertEqual((floating(), cluster["coe_version"]), (before, "v1.20.2"))
@@ -360,6 +410,14 @@ class KubernetesLife(Life):
         inside = guest(master, "/opt/kubernetes/v1.20.2/bin/kubectl", "--kubeconfig", "/etc/kubernetes/magnum-node.conf",
                        "get", "nodes", "--no-headers")
         self.assertRegex(inside, rf"^{master} +Ready ")
+        demo = Cloud("demo")
+        attached = demo.get("cinder", f"/v3/{demo.project_id}/volumes/detail")["volumes"]
+        server = next(iter(self.servers(name).values()))["id"]
+        ours = [volume for volume in attached if server in [a["server_id"] for a in volume["attachments"]]]
+        self.assertEqual((len(ours), sum(volume["bootable"] == "true" for volume in ours)), (3, 1), ours)
+        for place in ("/var/lib/etcd", "/var/lib/containerd"):
+            self.assertRegex(guest(master, "findmnt", "-n", "-o", "SOURCE,TARGET", place), rf"^/dev/\S+ +{place}")
+        self.step("etcd, the container engine and the disk it boots from are on three volumes of Cinder")
         self.client.run("coe", "cluster", "delete", name)
         self.magnum.wait(name, [None], 240)
         self.assert_nothing_left()
