@@ -56,7 +56,7 @@ pub struct ImageSettings {
 }
 
 impl Engine {
-    /// The node image of this program's recipe, made when the engine does not have it: about two minutes, most of which
+    /// The node image of this program's recipe, made when the engine does not have it: about a minute, most of which
     /// is the mirror's. `progress` is told what happens, a line at a time.
     pub async fn image_build(
         &self,

@@ -68,23 +68,22 @@ async fn build(
         proxies: proxies(),
         ..ImageSettings::default()
     };
-    let built = async {
+    let mut noted = false;
+    let built: Result<NodeImage> = async {
+        // Before anything is there: a process that is killed must not leave what nobody knows of.
+        noted = made::note(place, &name)?;
         std::fs::create_dir_all(&settings.scratch).context("a folder for building the image")?;
-        // Before it is there: a process that is killed must not leave one that nobody knows of.
-        let noted = made::note(place, &name)?;
-        let built = engine.image_build(&settings, progress).await;
-        if built.is_err() && noted {
-            made::strike(place, &name)?;
-        }
-        Ok(built?)
-    };
-    let built = built.await.map_err(|error| place.remedied(error));
+        Ok(engine.image_build(&settings, progress).await?)
+    }
+    .await;
+    let built = built.map_err(|error| place.remedied(error));
+    let struck = if noted && built.is_err() { made::strike(place, &name) } else { Ok(()) };
     let removed =
         std::fs::remove_dir_all(&settings.scratch).context("the folder in which the image was built");
-    let removed = removed.and_then(|()| place.remove_empty());
-    // The first of two troubles is the one to tell.
+    let removed = removed.and(place.remove_empty());
+    // The first of several troubles is the one to tell.
     let built = built?;
-    removed?;
+    struck.and(removed)?;
     Ok(built)
 }
 

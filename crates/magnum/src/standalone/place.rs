@@ -193,7 +193,12 @@ impl Place {
             fs::rename(&fresh, &path)?;
             File::open(&self.root)?.sync_all()
         };
-        written().with_context(|| path.display().to_string())
+        let written = written();
+        if written.is_err() {
+            // Half of it is of no use. That it could not be written is the trouble to tell.
+            let _ = fs::remove_file(&fresh);
+        }
+        written.with_context(|| path.display().to_string())
     }
 
     /// Takes a file away; one that is not there is no fault.
