@@ -1,6 +1,6 @@
 """The quickstart as a stranger runs it, unmodified clients against what it starts, and a life of clusters with the
-process killed in the middle of each operation, and Docker Engine stopped for a while; at the end nothing is left. Run by scripts/test-standalone, which says
-what it needs."""
+process killed in the middle of each operation, and Docker Engine stopped for a while; at the end nothing is left. Run by
+scripts/test-standalone, which says what it needs."""
 
 import json
 import os
@@ -14,6 +14,8 @@ import time
 import unittest
 import uuid
 
+from quickstart import Quickstart  # noqa: F401 (its tests run with these)
+
 TOP = pathlib.Path(__file__).resolve().parents[2]
 OLD_CLIENTS = pathlib.Path(os.environ["OLD_CLIENTS"])
 MAGNUM = pathlib.Path(os.environ["MAGNUM"])
@@ -24,6 +26,7 @@ ENGINE_IS_OURS = os.environ.get("ENGINE_IS_OURS") == "yes"
 # An engine that is away is waited for this long while something is being made; afterwards that fails.
 ENGINE_PATIENCE = 60
 INSTALLATION = "org.openstack.magnum.installation"
+RECIPE = "org.openstack.magnum.recipe"
 
 
 def run(*words, check=True, env=None, timeout=900, stdin=None):
@@ -84,10 +87,16 @@ class Life(unittest.TestCase):
         run(TOP / "quickstart", "--start", env=self.env)
         self.assertNotEqual(pid, self.pid())
 
+    def killed_during(self, name, status):
+        """The same, with the cluster in the middle of something."""
+        self.assertEqual(self.status(name), status, "it is over before it could be hit")
+        self.killed()
+
     def made(self):
-        """Everything in the engine that carries an installation's label."""
+        """Everything in the engine that carries an installation's label, and the node images that were made."""
         listed = [("container", "ps", "-aq"), ("network", "network", "ls", "-q"), ("volume", "volume", "ls", "-q")]
-        return {kind: run(DOCKER, *words, "--filter", f"label={INSTALLATION}").stdout.split() for kind, *words in listed}
+        made = {kind: run(DOCKER, *words, "--filter", f"label={INSTALLATION}").stdout.split() for kind, *words in listed}
+        return made | {"image": run(DOCKER, "images", "-q", "--no-trunc", "--filter", f"label={RECIPE}").stdout.split()}
 
 
 class Standalone(Life):
@@ -103,13 +112,18 @@ class Standalone(Life):
 
     def test_a_stranger_gets_a_cluster_and_is_rid_of_it_again(self):
         before = self.made()
+        self.interrupted()
         shown = run(TOP / "quickstart", env=self.env, timeout=1800)
-        self.step("quickstart")
+        self.step("quickstart, taken up again")
         self.assertEqual(len(re.findall(r"\bReady\b", shown.stdout)), 3, shown.stdout)
         self.assertRegex(shown.stderr, r"node \S+: ready", "progress is shown node by node")
         again = time.monotonic()
         self.assertEqual(len(re.findall(r"\bReady\b", run(TOP / "quickstart", env=self.env).stdout)), 3)
         self.step(f"the quickstart once more: {time.monotonic() - again:.1f} s")
+        self.magnum("cluster", "resize", "quickstart", "3", "--wait")
+        self.assertEqual(len(re.findall(r"\bReady\b", run(TOP / "quickstart", env=self.env).stdout)), 4)
+        self.magnum("cluster", "resize", "quickstart", "2", "--wait")
+        self.step("resized as it says, and the quickstart once more: 4 Ready")
         clouds = self.config / "openstack/clouds.yaml"
         for secret in [clouds, self.data / "magnum/magnum.conf", self.data / "magnum/ca-key.pem"]:
             self.assertEqual(secret.stat().st_mode & 0o777, 0o600, secret)
@@ -118,10 +132,24 @@ class Standalone(Life):
         self.lives()
         self.engine_away()
         run(TOP / "quickstart", "--clean", env=self.env)
-        self.assertEqual(self.made(), before, "containers, networks or volumes are left")
+        self.assertEqual(self.made(), before, "containers, networks, volumes or images are left")
         self.assertFalse((self.data / "magnum").exists(), "files are left")
         self.assertFalse(clouds.exists(), "clouds.yaml is left")
-        self.step("clean: no container, network, volume or file is left")
+        self.step("clean: no container, network, volume, image or file is left")
+
+    def interrupted(self):
+        """A first run that its user ends by Ctrl-C while the cluster is being made."""
+        with open(self.home / "first", "w") as said:
+            first = subprocess.Popen([TOP / "quickstart"], env=self.env, stdout=said, stderr=said, start_new_session=True)
+        clouds, deadline = self.config / "openstack/clouds.yaml", time.monotonic() + 1800
+        while not clouds.exists() or self.status("quickstart") != "CREATE_IN_PROGRESS":
+            self.assertIsNone(first.poll(), (self.home / "first").read_text())
+            self.assertLess(time.monotonic(), deadline, (self.home / "first").read_text())
+            time.sleep(0.1)
+        os.killpg(first.pid, signal.SIGINT)
+        self.assertNotEqual(first.wait(timeout=30), 0)
+        self.assertEqual(self.status("quickstart"), "CREATE_IN_PROGRESS", "the service was ended as well, or it is made already")
+        self.step("quickstart, interrupted while the cluster is being made")
 
     def left_behind(self):
         """A disk of a stack that is no more, as a process that was killed might leave one."""
@@ -157,7 +185,7 @@ class Standalone(Life):
         programs = [OLD_CLIENTS / "bin/openstack", *pathlib.Path(os.environ.get("LAB_HOME", "/none")).glob("venv/bin/openstack")]
         for program in programs:
             listed = json.loads(run(program, "coe", "cluster", "list", "-f", "json", env=self.env).stdout)
-            self.assertEqual([(c["name"], c["status"]) for c in listed], [("quickstart", "CREATE_COMPLETE")])
+            self.assertEqual([(c["name"], c["status"]) for c in listed], [("quickstart", "UPDATE_COMPLETE")])
             cluster = json.loads(run(program, "coe", "cluster", "show", "quickstart", "-f", "json", env=self.env).stdout)
             self.assertEqual((cluster["node_count"], cluster["master_count"]), (2, 1))
             ca = run(program, "coe", "ca", "show", "quickstart", env=self.env).stdout
@@ -174,14 +202,14 @@ class Standalone(Life):
         self.magnum("cluster", "create", "k1", "--cluster-template", template, "--node-count", "1")
         time.sleep(1)
         left = self.left_behind()
-        self.killed()
+        self.killed_during("k1", "CREATE_IN_PROGRESS")
         self.assertNotIn(left, run(DOCKER, "volume", "ls", "-q").stdout.split(), "the sweep at the start missed a disk")
         self.wait("k1", "CREATE_COMPLETE")
         self.assertEqual(self.nodes("k1"), ["Ready"] * 2)
         self.step("killed in the middle of a create: 2 Ready")
         self.magnum("cluster", "resize", "k1", "2")
         time.sleep(1)
-        self.killed()
+        self.killed_during("k1", "UPDATE_IN_PROGRESS")
         self.wait("k1", "UPDATE_COMPLETE")
         self.assertEqual(self.nodes("k1"), ["Ready"] * 3)
         self.step("killed in the middle of a resize: 3 Ready")
@@ -190,7 +218,7 @@ class Standalone(Life):
         self.step("resized down: 2 Ready, none Down")
         self.magnum("cluster", "delete", "k1")
         time.sleep(0.5)
-        self.killed()
+        self.killed_during("k1", "DELETE_IN_PROGRESS")
         self.wait("k1", None)
         self.assertEqual(self.nodes("quickstart"), ["Ready"] * 3, "the other cluster has lived on")
         self.step("killed in the middle of a delete: gone, and the other cluster lives")
@@ -228,7 +256,7 @@ class Standalone(Life):
         self.assertEqual(refused.returncode, 1, refused)
         self.assertIn("no Docker Engine answers", refused.stderr)
         while time.monotonic() - away < ENGINE_PATIENCE + 15:
-            self.assertEqual(self.status("quickstart"), "CREATE_COMPLETE", "an engine that is away changes no cluster")
+            self.assertEqual(self.status("quickstart"), "UPDATE_COMPLETE", "an engine that is away changes no cluster")
             time.sleep(5)
         for word in ["FAILED", "is taken away", "is made anew", "its server is gone"]:
             self.assertNotIn(word, self.said(since))
@@ -240,7 +268,7 @@ class Standalone(Life):
         after = self.containers()
         self.assertEqual(set(after), set(before), "nodes were made anew instead of started")
         self.assertTrue(all(after[container] > before[container] for container in before), "a node did not stop at all")
-        self.assertEqual(self.status("quickstart"), "CREATE_COMPLETE")
+        self.assertEqual(self.status("quickstart"), "UPDATE_COMPLETE")
         self.step(f"Docker Engine is back: the same 3 nodes are Ready after {time.monotonic() - back:.0f} s")
         # The cluster is not only looked at: its manager works.
         self.magnum("cluster", "resize", "quickstart", "1", "--wait")
