@@ -7,7 +7,7 @@ use crate::{
     server::Server,
     state::StateFile,
 };
-use magnum_types::plan::{Action, Bootstrap, Text};
+use magnum_types::plan::{Action, Bootstrap, Proxies, Text};
 use std::{collections::BTreeMap, time::Duration};
 
 pub(crate) mod certificate;
@@ -38,6 +38,8 @@ pub struct Context<'a> {
     pub bootstrap: &'a Bootstrap,
     /// What must survive.
     pub state: &'a mut StateFile,
+    /// By which files and packages are fetched.
+    pub proxies: &'a Proxies,
 }
 
 impl Context<'_> {

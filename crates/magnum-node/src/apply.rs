@@ -7,7 +7,7 @@ use crate::{
     server::{Server, Signal},
     state::StateFile,
 };
-use magnum_types::plan::{Action, Bootstrap, Plan, PlanStep, Report, StepResult};
+use magnum_types::plan::{Action, Bootstrap, Plan, PlanStep, Proxies, Report, StepResult};
 use std::time::Duration;
 
 /// Pauses between two tries are an eighth of the time that the step has waited already, so that no wait lasts much longer
@@ -65,7 +65,7 @@ impl Node<'_> {
                 error: undone.clone(),
                 ..Report::default()
             };
-            match self.step(step, plan.generation) {
+            match self.step(step, plan) {
                 Err(StepError::Superseded) => return Ok(Outcome::Superseded),
                 Ok(facts) => {
                     tracing::info!(step = step.name, "done");
@@ -130,11 +130,11 @@ impl Node<'_> {
     }
 
     /// Tries a step until it is done, fails for good, or its time is over.
-    fn step(&mut self, step: &PlanStep, generation: i64) -> Result<Facts, StepError> {
+    fn step(&mut self, step: &PlanStep, plan: &Plan) -> Result<Facts, StepError> {
         let begun = self.machine.now();
         let deadline = begun + Duration::from_secs(u64::from(step.timeout));
         loop {
-            let error = match self.attempt(step, deadline) {
+            let error = match self.attempt(step, deadline, &plan.proxies) {
                 Ok(facts) => return Ok(facts),
                 Err(error @ StepError::Never(_)) => return Err(error),
                 Err(error) => error,
@@ -147,7 +147,7 @@ impl Node<'_> {
             tracing::debug!(step = step.name, %error, "not done yet");
             if !step.yields {
                 self.machine.sleep(pause);
-            } else if self.is_superseded(generation, pause) {
+            } else if self.is_superseded(plan.generation, pause) {
                 tracing::info!(step = step.name, %error, "there is a newer plan");
                 return Err(StepError::Superseded);
             }
@@ -176,7 +176,12 @@ impl Node<'_> {
         is_newer
     }
 
-    fn attempt(&mut self, step: &PlanStep, deadline: Duration) -> Result<Facts, StepError> {
+    fn attempt(
+        &mut self,
+        step: &PlanStep,
+        deadline: Duration,
+        proxies: &Proxies,
+    ) -> Result<Facts, StepError> {
         if matches!(step.action, Action::Signal {}) {
             return self.signal();
         }
@@ -188,6 +193,7 @@ impl Node<'_> {
             deadline,
             bootstrap: self.bootstrap,
             state: &mut self.state,
+            proxies,
         };
         actions::apply(&mut context, &step.action)
     }

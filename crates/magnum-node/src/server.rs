@@ -48,11 +48,11 @@ pub trait Server {
     /// As [`Server::plan`].
     fn certificate(&self, token: &Text, request: &IdentityRequest) -> Result<IdentityResponse, CallError>;
 
-    /// A file from anywhere, as a stream that ends within a time. No token goes along.
+    /// A file from anywhere, by a proxy if one is named, as a stream that ends within a time. No token goes along.
     ///
     /// # Errors
     /// When nothing answers, or with anything but the file.
-    fn fetch(&self, url: &str, within: Duration) -> Result<Box<dyn Read>, CallError>;
+    fn fetch(&self, url: &str, proxy: Option<&str>, within: Duration) -> Result<Box<dyn Read>, CallError>;
 
     /// Signals Heat's wait condition.
     ///

@@ -193,13 +193,13 @@ fn a_file_is_fetched_without_the_token() {
     let mut content = String::new();
     let within = std::time::Duration::from_secs(5);
     let agent = client("http://magnum");
-    agent.fetch(&format!("{url}/k"), within).unwrap().read_to_string(&mut content).unwrap();
+    agent.fetch(&format!("{url}/k"), None, within).unwrap().read_to_string(&mut content).unwrap();
     assert_eq!(content, "the program");
     let seen = server.join().unwrap();
     assert_eq!(seen.line, "GET /k HTTP/1.1");
     assert!(!seen.headers.iter().any(|header| header.contains("node-token")), "{:?}", seen.headers);
     let (url, server) = answering("404 Not Found", "no such release");
-    let error = agent.fetch(&url, within).err().unwrap();
+    let error = agent.fetch(&url, None, within).err().unwrap();
     assert_eq!(error, CallError::Refused { status: 404, text: "no such release".into() });
     server.join().unwrap();
 }
@@ -210,7 +210,7 @@ fn a_file_may_be_somewhere_else() {
     let (url, here) = answering(&format!("302 Found\r\nLocation: {elsewhere}/moved"), "");
     let mut content = String::new();
     let within = std::time::Duration::from_secs(5);
-    client("http://magnum").fetch(&url, within).unwrap().read_to_string(&mut content).unwrap();
+    client("http://magnum").fetch(&url, None, within).unwrap().read_to_string(&mut content).unwrap();
     here.join().unwrap();
     assert_eq!(
         (content.as_str(), there.join().unwrap().line.as_str()),
@@ -261,4 +261,17 @@ fn the_instance_id_comes_from_cloud_init_or_else_from_the_metadata_service() {
     write("run/cloud-init/instance-data.json", &json!({"v1": {"instance_id": other}}).to_string());
     assert_eq!(identity::instance_id(&machine, || None).unwrap(), other);
     std::fs::remove_dir_all(root).unwrap();
+}
+
+#[test]
+fn a_file_is_fetched_by_the_proxy_that_is_named_and_calls_to_magnum_are_not() {
+    let (proxy, server) = answering("502 Bad Gateway", "");
+    let error = client("http://magnum").fetch("http://files.example/k", Some(&proxy), Duration::from_secs(5));
+    assert!(error.is_err());
+    let line = server.join().unwrap().line;
+    assert!(line.contains("files.example"), "{line}");
+    let unusable =
+        client("http://magnum").fetch("http://files.example/k", Some("gopher://x"), Duration::from_secs(5));
+    let error = unusable.err().unwrap().to_string();
+    assert!(error.contains("its proxy cannot be used"), "{error}");
 }

@@ -14,7 +14,10 @@ use axum::{
 };
 use http::StatusCode;
 use magnum_db::NodeReport;
-use magnum_types::{ClusterHandle, NodeRegistration, ServiceError, plan::Plan};
+use magnum_types::{
+    ClusterHandle, ClusterTemplate, NodeRegistration, ServiceError,
+    plan::{Plan, Proxies},
+};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -95,7 +98,20 @@ async fn plan(
         }
     }
     let plan = seen.driver.plan(&inputs);
-    let plan =
-        plan.map(|plan| Plan { generation: handle.plan_generation, steps: plan.steps, health: plan.health });
+    let plan = plan.map(|plan| Plan {
+        generation: handle.plan_generation,
+        steps: plan.steps,
+        health: plan.health,
+        proxies: proxies(inputs.template),
+    });
     Ok(plan.map_or(Planned::NotYet, Planned::Made))
+}
+
+fn proxies(template: &ClusterTemplate) -> Proxies {
+    let given = |value: &Option<String>| value.clone().unwrap_or_default();
+    Proxies {
+        http: given(&template.http_proxy),
+        https: given(&template.https_proxy),
+        besides: given(&template.no_proxy),
+    }
 }

@@ -178,6 +178,25 @@ async fn workers_are_held_until_the_first_master_reported_its_tokens() {
     assert_eq!(again.plan_generation, handle.plan_generation, "known facts change nothing");
 }
 
+#[tokio::test]
+async fn a_plan_names_the_proxies_of_the_template_and_none_where_there_are_none() {
+    let app = App::start().await;
+    members(&app);
+    let proxied = json!({"http_proxy": "http://proxy:3128", "no_proxy": "mirror.example"});
+    let cluster = app.living_cluster_of("c1", proxied).await;
+    let master = register_node(&app, cluster, MASTER).await;
+    let plan = ask(&app, &master, "GET", "/v1/nodes/plan?after=0", None).await;
+    let wanted = json!({"http": "http://proxy:3128", "https": "", "besides": "mirror.example"});
+    assert_eq!(plan.body["proxies"], wanted, "{:?}", plan.body);
+
+    let app = App::start().await;
+    members(&app);
+    let cluster = app.living_cluster("c1").await;
+    let master = register_node(&app, cluster, MASTER).await;
+    let plan = ask(&app, &master, "GET", "/v1/nodes/plan?after=0", None).await;
+    assert!(plan.body["steps"].is_array() && plan.body.get("proxies").is_none(), "{:?}", plan.body);
+}
+
 /// A worker that somebody took over must not tell others where the API is, or by what they join.
 #[tokio::test]
 async fn a_node_is_believed_only_what_its_role_tells() {

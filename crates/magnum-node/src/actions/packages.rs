@@ -6,6 +6,7 @@ use crate::{
     error::StepError,
     machine::{Command, Machine},
 };
+use magnum_types::plan::Proxies;
 use std::collections::BTreeMap;
 
 pub(super) fn apply(context: &mut Context<'_>, programs: &BTreeMap<String, String>) -> Result<(), StepError> {
@@ -32,10 +33,8 @@ pub(super) fn apply(context: &mut Context<'_>, programs: &BTreeMap<String, Strin
         )));
     };
     if manager == "apt-get" {
-        must(
-            context,
-            &Command::new("apt-get", &["-q", "-o", "DPkg::Lock::Timeout=240", "update"]).within(300),
-        )?;
+        let update = Command::new("apt-get", &["-q", "-o", "DPkg::Lock::Timeout=240", "update"]).within(300);
+        must(context, &by_proxy(update, context.proxies))?;
     }
     let mut complaint = None;
     for (program, package) in missing(context.machine) {
@@ -43,7 +42,7 @@ pub(super) fn apply(context: &mut Context<'_>, programs: &BTreeMap<String, Strin
         if context.machine.finds(&program) {
             continue;
         }
-        if let Err(error) = must(context, &install(manager, &package)) {
+        if let Err(error) = must(context, &by_proxy(install(manager, &package), context.proxies)) {
             complaint.get_or_insert(error);
         }
     }
@@ -70,4 +69,13 @@ fn install(manager: &str, package: &str) -> Command {
     .plain("--")
     .plain(package)
     .within(600)
+}
+
+/// Package managers are told of proxies by their environment.
+fn by_proxy(command: Command, proxies: &Proxies) -> Command {
+    let told =
+        [("http_proxy", &proxies.http), ("https_proxy", &proxies.https), ("no_proxy", &proxies.besides)];
+    told.into_iter()
+        .filter(|(_, value)| !value.is_empty())
+        .fold(command, |command, (name, value)| command.seeing(name, value))
 }

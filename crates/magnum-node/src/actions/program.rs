@@ -109,7 +109,7 @@ fn fetch(context: &Context<'_>, url: &str, sha256: &str, path: &str, mode: u32) 
     let fail = |error: String| StepError::NotYet(format!("{url}: {error}"));
     let mut stream = context
         .server
-        .fetch(url, Duration::from_secs(context.left()))
+        .fetch(url, context.proxies.for_url(url), Duration::from_secs(context.left()))
         .map_err(|error| fail(error.to_string()))?;
     let received = context.machine.receive(&beside, mode, LIMIT, &mut *stream);
     let fault = match received {

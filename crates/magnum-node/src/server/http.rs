@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde_json::Value;
 use std::{io::Read, sync::Arc, time::Duration};
 use ureq::{
-    Agent, Body,
+    Agent, Body, Proxy,
     config::Config,
     http::Response,
     tls::{Certificate, PemItem, RootCerts, TlsConfig, TlsProvider, parse_pem},
@@ -115,13 +115,17 @@ impl Server for Http {
         json(&mut self.post(&url, ("Authorization", &format!("Bearer {}", token.0)), request)?)
     }
 
-    fn fetch(&self, url: &str, within: Duration) -> Result<Box<dyn Read>, CallError> {
+    fn fetch(&self, url: &str, proxy: Option<&str>, within: Duration) -> Result<Box<dyn Read>, CallError> {
+        let unusable =
+            |error: ureq::Error| CallError::Unavailable(format!("its proxy cannot be used: {error}"));
+        let proxy = proxy.map(Proxy::new).transpose().map_err(unusable)?;
         let answer = self
             .fetching
             .get(url)
             .config()
             .timeout_global(Some(within))
             .max_redirects(FETCH_REDIRECTS)
+            .proxy(proxy)
             .build()
             .call()
             .map_err(unavailable)?;

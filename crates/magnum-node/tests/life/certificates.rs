@@ -7,7 +7,7 @@ use crate::{
     world::{INSTANCE, Stopped, World},
 };
 use magnum_node::state::State;
-use magnum_types::plan::{Action, Plan, StepResult, Text};
+use magnum_types::plan::{Action, Plan, Proxies, StepResult, Text};
 use magnum_x509::{CertificateRequest, NameAttribute, PrivateKey};
 use std::panic;
 
@@ -80,7 +80,7 @@ fn a_token_that_is_not_known_at_the_signing_is_renewed() {
     let forget = Action::Unit { name: "forgets.service".to_owned(), watches: Vec::new() };
     world.0.borrow_mut().forgets = Some("systemctl restart forgets.service".to_owned());
     let steps = vec![step("forget", forget), certificate("r1")];
-    apply(&world, &Plan { generation: 2, steps, health: None });
+    apply(&world, &Plan { generation: 2, steps, health: None, proxies: Proxies::default() });
     assert_eq!((world.0.borrow().registrations.len(), world.0.borrow().signed.len()), (2, 1));
     assert_eq!(world.last_report().result, StepResult::Ready);
 }

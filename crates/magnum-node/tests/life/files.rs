@@ -54,6 +54,32 @@ fn a_program_is_fetched_and_its_digest_counts() {
 }
 
 #[test]
+fn files_and_packages_come_by_the_proxies_of_the_template() {
+    let world = kube();
+    let url = "https://mirror.example/v1.20.2/kubelet";
+    let fetching = Action::Program {
+        path: KUBELET.to_owned(),
+        candidates: Vec::new(),
+        says: String::new(),
+        named: Vec::new(),
+        url: url.to_owned(),
+        sha256: sha256_hex(b"the program"),
+    };
+    world.0.borrow_mut().web.insert(url.to_owned(), b"the program".to_vec());
+    world.0.borrow_mut().packages.insert("jq".to_owned(), vec!["jq".to_owned()]);
+    let mut plan = only(1, fetching);
+    let programs = BTreeMap::from([("jq".to_owned(), "jq".to_owned())]);
+    plan.steps.push(crate::step("packages", Action::Packages { programs }));
+    plan.proxies.https = "http://proxy:3128".to_owned();
+    plan.proxies.besides = "elsewhere.example".to_owned();
+    apply(&world, &plan);
+    assert_eq!(world.ran(&format!("fetch {url} by http://proxy:3128")), 1);
+    let told = world.0.borrow().environments.get("apt-get").cloned().unwrap();
+    let wanted = [("https_proxy", "http://proxy:3128"), ("no_proxy", "elsewhere.example")];
+    assert_eq!(told, wanted.map(|(name, value)| (name.to_owned(), value.to_owned())));
+}
+
+#[test]
 fn a_program_that_nobody_has_is_named_at_once() {
     let world = kube();
     let action = Action::Program {

@@ -6,7 +6,9 @@ use crate::{
     world::{World, steps_reported},
 };
 use magnum_node::machine::Machine as _;
-use magnum_types::plan::{Action, HealthCheck, Kubectl, NodeMarks, Plan, PlanStep, StepResult, Text};
+use magnum_types::plan::{
+    Action, HealthCheck, Kubectl, NodeMarks, Plan, PlanStep, Proxies, StepResult, Text,
+};
 use magnum_x509::{CertificateAuthority, KeyAlgorithm, PrivateKey, Validity};
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -48,7 +50,7 @@ pub fn serving(generation: i64, options: &str, other: &str, revision: &str) -> P
         certificate(revision),
         unit(),
     ];
-    Plan { generation, steps, health: None }
+    Plan { generation, steps, health: None, proxies: Proxies::default() }
 }
 
 pub fn apply(world: &World, plan: &Plan) {
@@ -82,7 +84,7 @@ fn an_optional_step_is_told_and_does_not_stop_the_plan() {
         ..step("missing", Action::Packages { programs: BTreeMap::from([("/opt/x".into(), "no-x".into())]) })
     };
     let steps = vec![missing, file("options", "/etc/options", "a"), file("other", "/etc/other", "b")];
-    apply(&world, &Plan { generation: 1, steps, health: None });
+    apply(&world, &Plan { generation: 1, steps, health: None, proxies: Proxies::default() });
     assert_eq!(steps_reported(&world, StepResult::Failed), Vec::<String>::new());
     assert_eq!(steps_reported(&world, StepResult::Done), ["missing", "options"]);
     let last = world.last_report();
@@ -195,7 +197,7 @@ fn readiness_is_the_word_of_the_kubelet_that_was_started_last() {
             step("kubelet", kubelet),
             step("node ready", is_ready()),
         ];
-        Plan { generation, steps, health: None }
+        Plan { generation, steps, health: None, proxies: Proxies::default() }
     };
     let seconds = |world: &World, plan: &Plan| {
         let before = world.0.borrow().now;
@@ -318,7 +320,7 @@ fn health_is_told_between_plans() {
         world.0.borrow_mut().cluster.nodes.insert(name.to_owned(), node(ready));
     }
     let health = Some(HealthCheck::Kubernetes { kubectl: kubectl(), every: 6, authorities: vec![] });
-    world.offer(&Plan { generation: 1, steps: vec![], health });
+    world.offer(&Plan { generation: 1, steps: vec![], health, proxies: Proxies::default() });
     world.live(8);
     let told: Vec<_> = world.0.borrow().reports.iter().filter_map(|report| report.health.clone()).collect();
     let wanted = [("api", "ok"), ("n0.Ready", "True"), ("n1.Ready", "Unknown")];
@@ -348,7 +350,7 @@ fn the_end_of_an_authority_is_told_a_month_before() {
     write("/pki/etcd-ca.crt", new.clone());
     let authorities = vec!["/pki/ca.crt".to_owned(), "/pki/etcd-ca.crt".to_owned()];
     let health = Some(HealthCheck::Kubernetes { kubectl: kubectl(), every: 2, authorities });
-    world.offer(&Plan { generation: 1, steps: vec![], health });
+    world.offer(&Plan { generation: 1, steps: vec![], health, proxies: Proxies::default() });
     let told = |days| {
         world.0.borrow_mut().days = days;
         world.live(2);
@@ -372,7 +374,7 @@ fn an_older_api_is_asked_by_its_older_path() {
     let world = kube();
     world.0.borrow_mut().cluster.api = "old".to_owned();
     let health = Some(HealthCheck::Kubernetes { kubectl: kubectl(), every: 60, authorities: vec![] });
-    world.offer(&Plan { generation: 1, steps: vec![], health });
+    world.offer(&Plan { generation: 1, steps: vec![], health, proxies: Proxies::default() });
     world.live(2);
     assert_eq!(world.last_report().health.unwrap()["api"], "ok");
 }
@@ -381,9 +383,9 @@ fn an_older_api_is_asked_by_its_older_path() {
 fn a_plan_without_a_check_ends_the_looking() {
     let world = kube();
     let health = Some(HealthCheck::Kubernetes { kubectl: kubectl(), every: 2, authorities: vec![] });
-    world.offer(&Plan { generation: 1, steps: vec![], health });
+    world.offer(&Plan { generation: 1, steps: vec![], health, proxies: Proxies::default() });
     world.live(4);
-    world.offer(&Plan { generation: 2, steps: vec![], health: None });
+    world.offer(&Plan { generation: 2, steps: vec![], health: None, proxies: Proxies::default() });
     world.live(2);
     let told = world.ran("kubectl");
     world.live(9);

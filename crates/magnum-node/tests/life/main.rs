@@ -11,7 +11,7 @@ mod servers;
 mod world;
 
 use magnum_node::{machine::Command, server::Signal, state::State};
-use magnum_types::plan::{Action, Plan, PlanStep, StepResult, Text};
+use magnum_types::plan::{Action, Plan, PlanStep, Proxies, StepResult, Text};
 use std::{collections::BTreeMap, panic, time::Duration};
 use world::{Stopped, World, steps_reported};
 
@@ -44,7 +44,7 @@ fn engine(generation: i64, options: &str, membership: Action, manager: bool) -> 
         steps.push(step("tokens", Action::SwarmTokens {}));
     }
     steps.extend([step("version", Action::EngineVersion {}), step("signal", Action::Signal {})]);
-    Plan { generation, steps, health: None }
+    Plan { generation, steps, health: None, proxies: Proxies::default() }
 }
 
 fn founding(generation: i64, options: &str) -> Plan {
@@ -73,7 +73,7 @@ fn fresh() -> World {
 }
 
 fn only(generation: i64, action: Action) -> Plan {
-    Plan { generation, steps: vec![step("it", action)], health: None }
+    Plan { generation, steps: vec![step("it", action)], health: None, proxies: Proxies::default() }
 }
 
 /// Runs a plan that has one step which fails, and gives the reported error.
@@ -397,7 +397,7 @@ fn registration_waits_until_the_server_knows_the_member() {
 fn a_refused_registration_is_told_to_heat_once() {
     let world = fresh();
     world.0.borrow_mut().refuse = (20, 403);
-    world.offer(&Plan { generation: 1, steps: vec![], health: None });
+    world.offer(&Plan { generation: 1, steps: vec![], health: None, proxies: Proxies::default() });
     world.run().unwrap();
     let reason = format!("{}: registration: the server answers 403: not a member", world::INSTANCE);
     assert_eq!(world.0.borrow().signals, [Signal::Failure(reason)]);

@@ -100,9 +100,10 @@ impl Server for World {
         })
     }
 
-    fn fetch(&self, url: &str, _: Duration) -> Result<Box<dyn Read>, CallError> {
+    fn fetch(&self, url: &str, proxy: Option<&str>, _: Duration) -> Result<Box<dyn Read>, CallError> {
         self.operation(|inner| {
-            inner.commands.push(format!("fetch {url}"));
+            let by = proxy.map(|proxy| format!(" by {proxy}")).unwrap_or_default();
+            inner.commands.push(format!("fetch {url}{by}"));
             let found = inner.web.get(url).cloned();
             let missing = || CallError::Refused { status: 404, text: "not found".to_owned() };
             found.map(|content| Box::new(std::io::Cursor::new(content)) as Box<dyn Read>).ok_or_else(missing)

@@ -36,6 +36,8 @@ pub struct Inner {
     /// Package → programs that it brings.
     pub packages: BTreeMap<String, Vec<String>>,
     pub commands: Vec<String>,
+    /// Program → what its last call saw in its environment.
+    pub environments: BTreeMap<String, Vec<(String, String)>>,
     /// Unit → the files as they were at its last start.
     pub started: BTreeMap<String, BTreeMap<String, Vec<u8>>>,
     pub enabled: Vec<String>,
@@ -162,6 +164,7 @@ impl Inner {
         line.extend(command.arguments.iter().map(|argument| argument.as_str().to_owned()));
         let line = line.join(" ");
         self.commands.push(line.clone());
+        self.environments.insert(command.program.clone(), command.environment.clone());
         if self.forgets.take_if(|command| *command == line).is_some() {
             self.token = "another".to_owned();
         }
