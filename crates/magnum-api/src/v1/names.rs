@@ -65,6 +65,17 @@ mod tests {
         assert_eq!(drawn.len(), 12);
     }
 
+    /// The names of members follow from it; Nova and Neutron's DNS take them as they are, and the engine knows them so.
+    #[test]
+    fn what_members_are_called_after_a_stack_is_a_dns_label() {
+        for cluster in ["A", "My_cluster.with-a-very-long-name-indeed", "x..__--", "k8s"] {
+            let name = format!("{}-master-999", stack_name(&SeededEntropy::new(7), cluster));
+            assert!(name.len() <= 63, "{name}");
+            let letters = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+            assert!(name.chars().all(letters) && name.starts_with(|c: char| c.is_ascii_lowercase()), "{name}");
+        }
+    }
+
     #[test]
     fn a_name_outside_of_the_pattern_is_refused() {
         for wrong in ["", "1a", "-a", "a b", "a/b", "é"] {
