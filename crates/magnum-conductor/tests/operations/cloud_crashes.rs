@@ -17,7 +17,7 @@ async fn survives_a_crash_around_every_cloud_write(scenario: Scenario, extent: E
     let clean = scenario.clean_run().await;
     // An upgrade is the nodes' work: it has no point of this kind.
     assert!(clean.writes() >= 1 || [CLUSTER_UPGRADE, UPGRADE_STOP].contains(&scenario.kind));
-    for number in scenario.points(extent, clean.writes(), 5) {
+    for number in scenario.points(extent, clean.writes(), 7) {
         for when in SIDES {
             let (rig, operation) = scenario.accepted().await;
             let first = rig.life(Some(Death::AtCloud(number, when)), operation).await;
@@ -32,7 +32,7 @@ async fn survives_a_crash_around_every_cloud_write(scenario: Scenario, extent: E
 async fn survives_a_second_crash_at_the_next_write(scenario: Scenario, extent: Extent) {
     let clean = scenario.clean_run().await;
     let pairs = SIDES.iter().flat_map(|first| SIDES.iter().map(move |second| (*first, *second)));
-    for (number, (first, second)) in scenario.points(extent, clean.writes(), 6).zip(pairs.cycle()) {
+    for (number, (first, second)) in scenario.points(extent, clean.writes(), 9).zip(pairs.cycle()) {
         let (rig, operation) = scenario.accepted().await;
         let about = format!("{first:?} write {number}, then {second:?} the next one");
         assert_eq!(rig.life(Some(Death::AtCloud(number, first)), operation).await, None, "{about}");

@@ -34,7 +34,7 @@ every_scenario!(a_delete_supersedes_what_runs_at_any_moment);
 
 async fn a_delete_supersedes_what_runs_at_any_moment(scenario: Scenario, extent: Extent) {
     let clean = scenario.clean_run().await;
-    for number in scenario.points(extent, clean.store_calls, 9) {
+    for number in scenario.points(extent, clean.store_calls, 13) {
         let about = format!("store call {number}");
         let (rig, delete, drove) = overtaken(scenario, number).await;
         // Once nothing is left but to record the last step and to finish, it is too late to stop.

@@ -30,7 +30,7 @@ fn about(clean: &CleanRun, number: u64) -> String {
 
 async fn a_call_that_is_refused_once_changes_nothing(scenario: Scenario, extent: Extent) {
     let clean = scenario.clean_run().await;
-    for number in scenario.points(extent, clean.calls.len() as u64, 17) {
+    for number in scenario.points(extent, clean.calls.len() as u64, 23) {
         let (rig, end) = run(scenario, number, Fault::Status(503, "busy".to_owned())).await;
         assert_eq!(end, scenario.end(), "{}", about(&clean, number));
         assert_eq!(Picture::of(&rig).await, clean.picture, "{}", about(&clean, number));
@@ -41,7 +41,7 @@ async fn an_answer_that_is_lost_changes_nothing(scenario: Scenario, extent: Exte
     let clean = scenario.clean_run().await;
     let writes: Vec<u64> =
         (1..).zip(&clean.calls).filter(|(_, call)| is_write(call)).map(|(number, _)| number).collect();
-    for number in scenario.points(extent, writes.len() as u64, 5).map(|n| writes[n as usize - 1]) {
+    for number in scenario.points(extent, writes.len() as u64, 7).map(|n| writes[n as usize - 1]) {
         let (rig, end) = run(scenario, number, Fault::ApplyThenDrop).await;
         assert_eq!(end, scenario.end(), "{}", about(&clean, number));
         assert_eq!(Picture::of(&rig).await, clean.picture, "{}", about(&clean, number));
@@ -50,7 +50,7 @@ async fn an_answer_that_is_lost_changes_nothing(scenario: Scenario, extent: Exte
 
 async fn a_call_that_is_forbidden_ends_well(scenario: Scenario, extent: Extent) {
     let clean = scenario.clean_run().await;
-    for number in scenario.points(extent, clean.calls.len() as u64, 17) {
+    for number in scenario.points(extent, clean.calls.len() as u64, 23) {
         let (rig, end) = run(scenario, number, Fault::Status(403, "not you".to_owned())).await;
         let about = about(&clean, number);
         match end {

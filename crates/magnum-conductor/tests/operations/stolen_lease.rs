@@ -14,7 +14,7 @@ every_scenario!(a_stolen_lease_has_no_double_effect);
 
 async fn a_stolen_lease_has_no_double_effect(scenario: Scenario, extent: Extent) {
     let clean = scenario.clean_run().await;
-    for number in scenario.points(extent, clean.store_calls, 9) {
+    for number in scenario.points(extent, clean.store_calls, 13) {
         let (rig, operation) = scenario.accepted().await;
         rig.cloud.clear_log();
         let slow = rig.conductor(Some((number, Side::Before)));

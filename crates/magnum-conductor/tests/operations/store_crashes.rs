@@ -12,7 +12,7 @@ every_scenario!(survives_a_crash_around_every_store_call);
 async fn survives_a_crash_around_every_store_call(scenario: Scenario, extent: Extent) {
     let clean = scenario.clean_run().await;
     assert!(clean.store_calls >= 6, "an operation claims, renews, records: {}", clean.store_calls);
-    for number in scenario.points(extent, clean.store_calls, 13) {
+    for number in scenario.points(extent, clean.store_calls, 19) {
         for side in [Side::Before, Side::After] {
             let (rig, operation) = scenario.accepted().await;
             let first = rig.life(Some(Death::AtStore(number, side)), operation).await;
