@@ -244,3 +244,21 @@ fn what_nodes_speak_among_themselves_is_open_to_nobody_else() {
         }
     }
 }
+
+/// Heat takes a null for an empty name, and a server with one has two things to boot from. An `if` without its second value
+/// leaves the property out, from Wallaby's template version on.
+#[test]
+fn a_server_that_boots_from_a_volume_names_no_image() {
+    let stack = World::new(1, 1).stack();
+    for file in ["kubemaster.yaml", "kubeminion.yaml"] {
+        let text = &stack.files[file];
+        assert!(text.starts_with("heat_template_version: 2021-04-16\n"), "{file}");
+        let server = &text[text.find("type: OS::Nova::Server\n").unwrap()..];
+        let image = server.lines().map(str::trim).find(|line| line.starts_with("image:")).unwrap();
+        assert!(
+            image.starts_with("image: {if: [boot_image, {") && !image.contains("null"),
+            "{file}: {image}"
+        );
+        assert!(server.contains("boot_index: 0"), "{file}");
+    }
+}
