@@ -283,7 +283,7 @@ class KubernetesLife(Life):
             for cluster in self.while_updating(name):
                 works = old.run("get", "nodes", check=False, timeout=30).returncode == 0
                 during += works
-                if between is None and "clients" in cluster["status_reason"]:
+                if between is None and "clients" in (cluster["status_reason"] or ""):
                     between = self.config(name, directory)
                 elif between is not None:
                     works |= between.run("get", "nodes", check=False, timeout=30).returncode == 0

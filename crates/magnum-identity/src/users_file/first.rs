@@ -28,7 +28,7 @@ pub struct FirstUser {
 }
 
 const HEADER: &str = "\
-# Who may use this cloud. Read when Magnum starts.
+# Who may use this cloud. Read when Magnum starts, and at SIGHUP.
 #
 # To add somebody, add an entry with a clear password: it is replaced by its hash when the file is next read.
 #

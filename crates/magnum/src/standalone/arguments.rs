@@ -28,7 +28,7 @@ pub struct Arguments {
 pub enum Action {
     /// Make the image that nodes start from, from Debian's packages, or take a published one
     Image(Image),
-    /// Take away every container, network, volume and file that standalone mode made; clusters are gone then
+    /// Take away every container, network, volume, image and file that standalone mode made; clusters are gone then
     Clean(Clean),
 }
 
