@@ -489,7 +489,7 @@ class KubernetesLife(Life):
                 answers.append(kubectl.run("get", "nodes", check=False, timeout=30).returncode == 0)
                 time.sleep(1)
             self.magnum.wait(name, ["UPDATE_COMPLETE"], 10)
-            self.assertGreaterEqual(sum(answers), len(answers) / 2, "the API answers while its masters are made anew")
+            self.assertGreaterEqual(sum(answers), len(answers) * 0.85, "the API answers while its masters are made anew")
             after = self.servers(name)
             self.assertEqual({n: s["id"] for n, s in before.items()}, {n: s["id"] for n, s in after.items()})
             self.assertTrue(all(before[n]["image"] != s["image"] for n, s in after.items()), "every server has the new image")
@@ -507,9 +507,9 @@ class KubernetesLife(Life):
         self.assert_nothing_left()
 
     def servers(self, name):
-        """Name → id and image of a cluster's servers."""
+        """Name → id and image of a cluster's servers; none where one boots from a volume."""
         listed = Cloud("admin").get("nova", "/v2.1/servers/detail?all_tenants=1")["servers"]
-        return {s["name"]: {"id": s["id"], "image": s["image"]["id"]} for s in listed if s["name"].startswith(name)}
+        return {s["name"]: {"id": s["id"], "image": (s["image"] or {}).get("id")} for s in listed if s["name"].startswith(name)}
 
     def lose_a_master(self, name, kubectl):
         victim = min(server for server in self.servers(name) if "-master-" in server)
