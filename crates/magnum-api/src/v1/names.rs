@@ -72,7 +72,10 @@ mod tests {
             let name = format!("{}-master-999", stack_name(&SeededEntropy::new(7), cluster));
             assert!(name.len() <= 63, "{name}");
             let letters = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-            assert!(name.chars().all(letters) && name.starts_with(|c: char| c.is_ascii_lowercase()), "{name}");
+            assert!(
+                name.chars().all(letters) && name.starts_with(|c: char| c.is_ascii_lowercase()),
+                "{name}"
+            );
         }
     }
 

@@ -132,16 +132,17 @@ impl Ground {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "a measurement: scripts/bench fakes"]
 async fn fifty_creates_of_a_swarm_at_once() {
-    fifty_creates_at_once(Coe::SwarmMode, "a Swarm").await;
+    println!("{}", fifty_creates_at_once(Coe::SwarmMode, "a Swarm").await);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "a measurement: scripts/bench fakes"]
 async fn fifty_creates_of_a_kubernetes_at_once() {
-    fifty_creates_at_once(Coe::Kubernetes, "a Kubernetes").await;
+    println!("{}", fifty_creates_at_once(Coe::Kubernetes, "a Kubernetes").await);
 }
 
-async fn fifty_creates_at_once(engine: Coe, words: &str) {
+/// The table of what it took.
+async fn fifty_creates_at_once(engine: Coe, words: &str) -> String {
     let ground = Ground::new(engine).await;
     let (bus, stop) = (Arc::new(MemoryBus::new()), CancellationToken::new());
     let drivers = vec![NotificationDriver::MessagingV2];
@@ -171,8 +172,8 @@ async fn fifty_creates_at_once(engine: Coe, words: &str) {
     conductor.await.unwrap();
 
     let (first, last) = (took[0], took[took.len() - 1]);
-    println!(
-        "\n| {CREATES} creates of {words} at once, Heat builds each in {BUILD} s | seconds |\n|---|---|"
+    let mut table = format!(
+        "\n| {CREATES} creates of {words} at once, Heat builds each in {BUILD} s | seconds |\n|---|---|\n"
     );
     for (words, value) in [
         ("accepting them all", accepting),
@@ -180,7 +181,8 @@ async fn fifty_creates_at_once(engine: Coe, words: &str) {
         ("median", took[took.len() / 2]),
         ("last", last),
     ] {
-        println!("| {words} | {:.2} |", value.as_secs_f64());
+        table.push_str(&format!("| {words} | {:.2} |\n", value.as_secs_f64()));
     }
-    println!("| last to first | {:.2} times |\n", last.as_secs_f64() / first.as_secs_f64());
+    let ratio = last.as_secs_f64() / first.as_secs_f64();
+    table + &format!("| last to first | {ratio:.2} times |\n")
 }
