@@ -72,8 +72,8 @@ pub fn apply(context: &mut Context<'_>, action: &Action) -> Result<Facts, StepEr
         }
         Action::Images { directory } => images::apply(context, directory)?,
         Action::EtcdReady { etcdctl } => return etcd::ready(context, etcdctl),
-        Action::EtcdMembers { etcdctl, add, remove } => {
-            return etcd::members(context, etcdctl, add.as_ref(), remove);
+        Action::EtcdMembers { etcdctl, add, remove, remove_urls } => {
+            return etcd::members(context, etcdctl, add.as_ref(), remove, remove_urls);
         }
         Action::KubeApply { kubectl, set, manifest, client_side, absent } => {
             return kube::manifests::apply(context, kubectl, set, manifest, *client_side, absent);

@@ -44,6 +44,14 @@ pub enum Change {
     Notify(ClusterEvent),
 }
 
+impl Change {
+    /// Every node of a cluster has a newer plan, and tries again what failed.
+    pub fn raise_plans(cluster: ClusterId) -> Self {
+        let raise = HandlePatch { raise_plan_generation: true, ..HandlePatch::default() };
+        Self::Handle(cluster, Box::new(raise))
+    }
+}
+
 /// A partial change of a cluster; `None` keeps the value.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[allow(missing_docs, reason = "the fields are those of Cluster")]

@@ -21,6 +21,7 @@ pub mod nodegroup;
 pub mod operation;
 pub mod places;
 pub mod plan;
+mod proxies;
 pub mod quota;
 pub mod reach;
 pub mod registration;

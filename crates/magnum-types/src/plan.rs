@@ -4,6 +4,8 @@
 //! them from the top, skips what already holds, and reports each step's result. Types here are the wire format,
 //! so a change must stay readable by older node programs: add optional fields, never rename.
 
+pub use crate::proxies::Proxies;
+
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -83,50 +85,6 @@ pub struct Plan {
     /// By which the node fetches files and packages; none of these is asked for Magnum and Heat.
     #[serde(default, skip_serializing_if = "Proxies::is_empty")]
     pub proxies: Proxies,
-}
-
-/// The proxies of a cluster's template.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Proxies {
-    /// For `http` URLs; empty for none.
-    #[serde(default)]
-    pub http: String,
-    /// For `https` URLs; empty for none.
-    #[serde(default)]
-    pub https: String,
-    /// Hosts that are reached without, separated by commas: names, which stand for what is below them too, addresses, or
-    /// `*` for all.
-    #[serde(default)]
-    pub besides: String,
-}
-
-impl Proxies {
-    /// There is none.
-    pub fn is_empty(&self) -> bool {
-        self.http.is_empty() && self.https.is_empty()
-    }
-
-    /// The one for a URL.
-    pub fn for_url(&self, url: &str) -> Option<&str> {
-        let (scheme, rest) = url.split_once("://")?;
-        let proxy = if scheme.eq_ignore_ascii_case("https") { &self.https } else { &self.http };
-        let authority = rest.split(['/', '?', '#']).next()?;
-        let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
-        let host = match host.strip_prefix('[') {
-            Some(six) => six.split(']').next()?,
-            None => host.split(':').next()?,
-        };
-        (!proxy.is_empty() && !self.spares(&host.to_ascii_lowercase())).then_some(proxy)
-    }
-
-    fn spares(&self, host: &str) -> bool {
-        self.besides.split(',').map(|name| name.trim().to_ascii_lowercase()).any(|name| {
-            let name = name.trim_start_matches("*.").trim_start_matches('.');
-            name == "*"
-                || (!name.is_empty()
-                    && host.strip_suffix(name).is_some_and(|above| above.is_empty() || above.ends_with('.')))
-        })
-    }
 }
 
 /// What a node looks at between plans, and reports as [`Report::health`].
@@ -298,9 +256,12 @@ pub enum Action {
         /// Name and peer URL of the member to add. It is only added once all the others serve.
         #[serde(default)]
         add: Option<(String, String)>,
-        /// Names and peer URLs of the members to take out; either tells one.
+        /// Names of the members to take out.
         #[serde(default)]
-        remove: Vec<(String, String)>,
+        remove: Vec<String>,
+        /// Their peer URLs, by which they are known where nobody knows their names.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        remove_urls: Vec<String>,
     },
     /// Applies manifests to the Kubernetes API, server-side, when they are others than last time under this name, and
     /// reports fact `addon.SET`: `on`, or `off` when there were none.
@@ -509,36 +470,4 @@ pub enum StepResult {
     Failed,
     /// Alive, nothing new.
     Alive,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_proxy_is_for_what_it_is_not_spared() {
-        let proxies = Proxies {
-            http: "http://plain:3128".into(),
-            https: "http://tls:3128".into(),
-            besides: "localhost, .Mirror.example,10.0.0.9,2001:db8::1".into(),
-        };
-        for (url, wanted) in [
-            ("http://files.example/k", Some("http://plain:3128")),
-            ("HTTPS://files.example:8443/k", Some("http://tls:3128")),
-            ("https://mirror.example/k", None),
-            ("https://a.mirror.example:443", None),
-            ("https://notmirror.example/k", Some("http://tls:3128")),
-            ("http://u:p@10.0.0.9:80/", None),
-            ("http://10.0.0.90/", Some("http://plain:3128")),
-            ("http://[2001:db8::1]:80/", None),
-            ("no url", None),
-        ] {
-            assert_eq!(proxies.for_url(url), wanted, "{url}");
-        }
-        let all = Proxies { besides: "*".into(), ..proxies.clone() };
-        assert_eq!(all.for_url("https://files.example"), None);
-        let plain = Proxies { https: String::new(), ..proxies };
-        assert_eq!(plain.for_url("https://files.example"), None);
-        assert!(!plain.is_empty() && Proxies::default().is_empty());
-    }
 }

@@ -6,7 +6,7 @@ use crate::{steps, world::World};
 use async_trait::async_trait;
 use magnum_operations::{OperationKind, Step, StepContext, StepError};
 use magnum_types::{
-    CLUSTER_RESIZE, CLUSTER_UPDATE, Change, ClusterId, HandlePatch, NodeGroupPatch, NodeState, Status,
+    CLUSTER_RESIZE, CLUSTER_UPDATE, Change, ClusterId, NodeGroupPatch, NodeState, Status,
     accept::ClusterResizeParams,
     change::{EventAction, EventOutcome},
 };
@@ -76,11 +76,11 @@ impl OperationKind<Change> for ClusterResize {
     fn failed(&self, cx: &StepContext, cause: &str, left: Option<&str>) -> Vec<Change> {
         let mut reason = with_left(cause, left);
         let chosen = steps::Chosen::of(cx).ok().flatten().unwrap_or_default();
-        let stays = chosen.masters.is_empty();
-        if !stays && cx.has_begun("nodes_leave") {
+        let are_masters = !chosen.masters.is_empty();
+        if are_masters && cx.has_begun("nodes_leave") {
             let masters = chosen.masters.join(", ");
             reason =
-                format!("{reason}. Out of the control plane and yet to be removed: {masters}; resize again");
+                format!("{reason}. Still to be removed: {masters}; the same resize, asked again, goes on");
         }
         let mut changes = vec![cluster_status(cx, Status::UpdateFailed, Some(&reason))];
         if let Ok(params) = cx.params::<ClusterResizeParams>() {
@@ -89,13 +89,11 @@ impl OperationKind<Change> for ClusterResize {
             let count = NodeGroupPatch { node_count: Some(params.previous_count), ..Default::default() };
             changes.push(Change::NodeGroup(params.nodegroup, Box::new(count)));
         }
-        // Who was about to leave stays, but for masters: etcd takes nobody in with the data of an earlier membership.
-        if stays {
+        // Who was about to leave stays, and a manager gives them work again. But for masters: etcd takes nobody in with the
+        // data of an earlier membership (ADR 7).
+        if !are_masters {
             let cluster = ClusterId(cx.operation.subject);
-            // A manager gives them work again.
-            let raise = HandlePatch { raise_plan_generation: true, ..Default::default() };
-            changes.push(Change::Handle(cluster, Box::new(raise)));
-            changes.push(Change::NodesBecome(cluster, NodeState::Ready, chosen.instances));
+            changes.extend(steps::become_state(cluster, NodeState::Ready, chosen.instances));
         }
         changes.push(event(cx, EventAction::Update, EventOutcome::Failure));
         changes

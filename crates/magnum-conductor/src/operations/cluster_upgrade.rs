@@ -6,8 +6,7 @@ use crate::{steps, world::World};
 use async_trait::async_trait;
 use magnum_operations::{OperationKind, Step, StepContext, StepError};
 use magnum_types::{
-    CLUSTER_UPGRADE, Change, ClusterId, ClusterPatch, HandlePatch, Labels, NodeGroup, NodeGroupPatch, Role,
-    Status,
+    CLUSTER_UPGRADE, Change, ClusterId, ClusterPatch, Labels, NodeGroup, NodeGroupPatch, Role, Status,
     accept::ClusterUpgradeParams,
     change::{EventAction, EventOutcome},
 };
@@ -41,12 +40,6 @@ fn image(params: &ClusterUpgradeParams, group: &NodeGroup) -> Option<Option<Stri
     Some(Some(image.id.clone()))
 }
 
-/// A plan generation in which everybody gets work again.
-fn raised(cluster: ClusterId) -> Change {
-    let raise = HandlePatch { raise_plan_generation: true, ..Default::default() };
-    Change::Handle(cluster, Box::new(raise))
-}
-
 /// The labels of a group once the cluster's have changed: what it had from the cluster follows, what is its own stays.
 fn followed(group: &Labels, before: &Labels, after: &Labels) -> Labels {
     let mut labels = group.clone();
@@ -77,7 +70,8 @@ impl OperationKind<Change> for ClusterUpgrade {
         let asked = |group: &&NodeGroup| params.nodegroup.is_none_or(|asked| group.uuid == asked);
         // A group whose own making or going failed is not healed by this.
         let lives = |group: &&NodeGroup| !matches!(group.status, Status::CreateFailed | Status::DeleteFailed);
-        let mut changes = vec![raised(cluster.uuid), cluster_status(cx, Status::UpdateComplete, None)];
+        let mut changes =
+            vec![Change::raise_plans(cluster.uuid), cluster_status(cx, Status::UpdateComplete, None)];
         for group in view.nodegroups.iter().filter(asked).filter(lives) {
             let patch = NodeGroupPatch {
                 version: Some(Some(params.release.clone())),
@@ -115,7 +109,7 @@ impl OperationKind<Change> for ClusterUpgrade {
             None => Change::NodeGroups(cluster, Status::UpdateFailed, reason),
         });
         // Who was emptied for it gets work again.
-        changes.extend([raised(cluster), Change::NodesResume(cluster)]);
+        changes.extend([Change::raise_plans(cluster), Change::NodesResume(cluster)]);
         changes.push(event(cx, EventAction::Update, EventOutcome::Failure));
         changes
     }

@@ -99,8 +99,7 @@ impl Step<Change> for CredentialBegun {
         let generation = handle.former_credentials.generation.saturating_add(1);
         if let Some(old) = handle.former_credentials.replaced {
             // A node that failed tries again with a new generation.
-            let raise = HandlePatch { raise_plan_generation: true, ..Default::default() };
-            let change = Change::Handle(cluster.uuid, Box::new(raise));
+            let change = Change::raise_plans(cluster.uuid);
             let begun = Begun { resumed: true, generation, old };
             return Ok(Progress::Done(Effect::of(begun)?.with([change])));
         }

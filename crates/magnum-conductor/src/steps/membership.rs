@@ -7,7 +7,7 @@ use magnum_db::ClusterView;
 use magnum_drivers::{Driver, Member, MemberGroup};
 use magnum_openstack::heat::{Heat, Resource, ResourceFilter, StackRef};
 use magnum_operations::{StepContext, StepError, Undo};
-use magnum_types::{Change, ClusterHandle, HandlePatch, NodeRegistration, NodeState, Role};
+use magnum_types::{Change, ClusterHandle, ClusterId, NodeRegistration, NodeState, Role};
 use std::time::Duration;
 
 /// The members of a group, from the stack's resources down to the members' own.
@@ -64,15 +64,11 @@ pub(super) fn ids(nodes: &[&NodeRegistration]) -> Vec<String> {
 }
 
 /// Brings nodes to a state, which changes the managers' plans.
-pub(super) fn become_state(view: &ClusterView, state: NodeState, instances: Vec<String>) -> Vec<Change> {
+pub fn become_state(cluster: ClusterId, state: NodeState, instances: Vec<String>) -> Vec<Change> {
     if instances.is_empty() {
         return Vec::new();
     }
-    let raise = HandlePatch { raise_plan_generation: true, ..Default::default() };
-    vec![
-        Change::Handle(view.cluster.uuid, Box::new(raise)),
-        Change::NodesBecome(view.cluster.uuid, state, instances),
-    ]
+    vec![Change::raise_plans(cluster), Change::NodesBecome(cluster, state, instances)]
 }
 
 impl World {
@@ -94,6 +90,18 @@ impl World {
         Ok(manager.generation >= handle.plan_generation || waited >= i64::from(self.settings.drain_seconds))
     }
 
+    /// The plan generation that the manager of the others has applied; `None` where none of them can manage.
+    pub(super) fn manager_beside(
+        &self,
+        view: &ClusterView,
+        going: &[&NodeRegistration],
+        nodes: &[NodeRegistration],
+    ) -> Result<Option<i64>, StepError> {
+        let others: Vec<NodeRegistration> =
+            nodes.iter().filter(|node| !going.contains(node)).cloned().collect();
+        Ok(self.driver(view)?.drains(&others).map(|manager| manager.generation))
+    }
+
     /// Whether nobody counts on these any more: masters have left etcd, if they are to. That is waited for without an end
     /// of its own, since a member that goes with the others counting on it, or comes back without its data, harms them.
     pub(super) fn have_left(
@@ -109,13 +117,11 @@ impl World {
         if masters.is_empty() {
             return Ok(true);
         }
-        let others: Vec<NodeRegistration> =
-            nodes.iter().filter(|node| !going.contains(node)).cloned().collect();
         // What was told before it was asked for may be of a time when they were not members yet.
-        let Some(manager) = driver.drains(&others).map(|node| node.generation) else { return Ok(false) };
+        let Some(followed) = self.manager_beside(view, going, nodes)? else { return Ok(false) };
         let facts = self.facts(handle)?;
         let has_left = |node: &NodeRegistration| {
-            node.moved.is_some_and(|moved| manager >= moved.generation) && driver.has_left(&facts, node)
+            node.moved.is_some_and(|moved| followed >= moved.generation) && driver.has_left(&facts, node)
         };
         Ok(masters.into_iter().all(has_left))
     }
@@ -133,7 +139,10 @@ impl World {
         }
         let still: Vec<_> = lost.iter().filter(|node| node.state != NodeState::Gone).copied().collect();
         if !still.is_empty() {
-            return Ok(Some(Undo::Pending(Duration::ZERO, become_state(view, NodeState::Gone, ids(&still)))));
+            return Ok(Some(Undo::Pending(
+                Duration::ZERO,
+                become_state(view.cluster.uuid, NodeState::Gone, ids(&still)),
+            )));
         }
         let handle = self.handle(cx).await?;
         if self.manager_has_done(cx, view).await? && self.have_left(view, &handle, lost, nodes)? {

@@ -35,6 +35,7 @@ pub use images::ImagesSettled;
 pub use join_secret::JoinSecret;
 pub use leavings::{LeavingsDelete, RemainsDelete};
 pub use marks::NodesMarked;
+pub use membership::become_state;
 pub use nodes::{Chosen, GroupNodesChosen, NodesChosen, NodesDrained, NodesForgotten, NodesGone, NodesLeave};
 pub use rotation::{
     RotationBegun, RotationBundles, RotationEnded, RotationFollowed, RotationOldDelete, RotationPhaseBegun,

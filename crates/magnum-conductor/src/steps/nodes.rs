@@ -174,7 +174,7 @@ fn chosen_become(
     state: NodeState,
 ) -> Result<Effect<Change>, StepError> {
     let Chosen { instances, lost, .. } = Chosen::of(cx)?.unwrap_or_default();
-    Ok(Effect::nothing().with(become_state(view, state, [instances, lost].concat())))
+    Ok(Effect::nothing().with(become_state(view.cluster.uuid, state, [instances, lost].concat())))
 }
 
 #[async_trait]
@@ -203,10 +203,11 @@ impl Step<Change> for NodesDrained {
         let view = self.0.cluster(cx).await?;
         let handle = self.0.handle(cx).await?;
         let nodes = self.0.store.nodes_of(view.cluster.uuid).await.map_err(failure::database)?;
-        let Chosen { instances, lost, masters, .. } = Chosen::of(cx)?.unwrap_or_default();
+        let Chosen { instances, lost, .. } = Chosen::of(cx)?.unwrap_or_default();
         let going = nodes_with(&nodes, &[instances, lost].concat());
         if !self.0.have_left(&view, &handle, &going, &nodes)? {
-            let who = masters.join(", ");
+            // Masters, since workers are members of nothing.
+            let who = going.iter().map(|node| node.name.as_str()).collect::<Vec<_>>().join(", ");
             if is_last(cx, LOOK) {
                 return Err(StepError::fatal(format!(
                     "no master that is ready could take {who} out of etcd in time, so no server was removed"

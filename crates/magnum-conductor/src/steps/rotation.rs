@@ -123,8 +123,7 @@ impl Step<Change> for RotationBegun {
                 old_client: rotation.old_client,
             };
             // A node that failed tries again with a new generation.
-            let raise = HandlePatch { raise_plan_generation: true, ..Default::default() };
-            let change = Change::Handle(cluster.uuid, Box::new(raise));
+            let change = Change::raise_plans(cluster.uuid);
             return Ok(Progress::Done(Effect::of(begun)?.with([change])));
         }
         let mut old = BTreeMap::new();

@@ -150,7 +150,7 @@ impl StackScale {
         let staying = |node: &&&NodeRegistration| !matches!(node.state, NodeState::Leaving | NodeState::Gone);
         let staying: Vec<&NodeRegistration> = newcomers.iter().filter(staying).copied().collect();
         if !staying.is_empty() {
-            let changes = become_state(view, NodeState::Leaving, ids(&staying));
+            let changes = become_state(view.cluster.uuid, NodeState::Leaving, ids(&staying));
             return Ok(Some(Undo::Pending(Duration::ZERO, changes)));
         }
         let has_left = self.0.have_left(view, handle, &newcomers, nodes)?;

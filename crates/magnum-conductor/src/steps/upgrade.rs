@@ -3,6 +3,7 @@
 
 use super::{
     images::{Made, Telling, groups_made_anew},
+    membership::{become_state, ids},
     nodes::{LOOK, Since, is_last},
 };
 use crate::{
@@ -14,8 +15,7 @@ use async_trait::async_trait;
 use magnum_db::ClusterView;
 use magnum_operations::{Effect, Look, Progress, Step, StepContext, StepError};
 use magnum_types::{
-    Change, Cluster, ClusterPatch, HandlePatch, NodeRegistration, NodeState, Role,
-    accept::ClusterUpgradeParams,
+    Change, Cluster, ClusterPatch, NodeRegistration, NodeState, Role, accept::ClusterUpgradeParams,
 };
 use std::sync::Arc;
 
@@ -59,14 +59,11 @@ impl NodesUpgrade {
         batch: &[&NodeRegistration],
         nodes: &[NodeRegistration],
     ) -> Result<bool, StepError> {
-        let others: Vec<NodeRegistration> =
-            nodes.iter().filter(|node| !batch.contains(node)).cloned().collect();
-        let driver = self.0.driver(view)?;
-        let Some(manager) = driver.drains(&others) else { return Ok(true) };
+        let Some(followed) = self.0.manager_beside(view, batch, nodes)? else { return Ok(true) };
         let moves = || batch.iter().filter_map(|node| node.moved);
         let Some(generation) = moves().map(|moved| moved.generation).max() else { return Ok(false) };
         let waited = moves().map(|moved| cx.now.as_second() - moved.at.as_second()).min().unwrap_or(0);
-        Ok(manager.generation >= generation || waited >= i64::from(self.0.settings.drain_seconds))
+        Ok(followed >= generation || waited >= i64::from(self.0.settings.drain_seconds))
     }
 
     /// Who takes longer than a node may, if the operation's own time does not end before.
@@ -82,20 +79,15 @@ impl NodesUpgrade {
     }
 }
 
-pub(super) fn raised(cluster: &Cluster) -> Change {
-    let raise = HandlePatch { raise_plan_generation: true, ..Default::default() };
-    Change::Handle(cluster.uuid, Box::new(raise))
-}
-
 fn drained(cluster: &Cluster, batch: &[&NodeRegistration]) -> Vec<Change> {
-    vec![raised(cluster), Change::NodesBecome(cluster.uuid, NodeState::Draining, instances(batch))]
+    become_state(cluster.uuid, NodeState::Draining, ids(batch))
 }
 
 fn upgraded(cluster: &Cluster, release: &str, batch: &[&NodeRegistration]) -> Vec<Change> {
     vec![
-        raised(cluster),
-        Change::NodesRelease(cluster.uuid, release.to_owned(), instances(batch)),
-        Change::NodesBecome(cluster.uuid, NodeState::Upgrading, instances(batch)),
+        Change::raise_plans(cluster.uuid),
+        Change::NodesRelease(cluster.uuid, release.to_owned(), ids(batch)),
+        Change::NodesBecome(cluster.uuid, NodeState::Upgrading, ids(batch)),
     ]
 }
 
@@ -109,9 +101,9 @@ fn taken_on(cluster: &Cluster, rollout: &Rollout<'_>, batch: &[&NodeRegistration
 
 fn rebuilt(cluster: &Cluster, release: &str, image: &str, batch: &[&NodeRegistration]) -> Vec<Change> {
     vec![
-        raised(cluster),
-        Change::NodesRelease(cluster.uuid, release.to_owned(), instances(batch)),
-        Change::NodesRebuild(cluster.uuid, image.to_owned(), instances(batch)),
+        Change::raise_plans(cluster.uuid),
+        Change::NodesRelease(cluster.uuid, release.to_owned(), ids(batch)),
+        Change::NodesRebuild(cluster.uuid, image.to_owned(), ids(batch)),
     ]
 }
 
@@ -129,10 +121,6 @@ pub(super) fn made(
         changes.push(Change::ForgetNodes(cluster.uuid, lost));
     }
     changes
-}
-
-fn instances(batch: &[&NodeRegistration]) -> Vec<String> {
-    batch.iter().map(|node| node.instance_id.clone()).collect()
 }
 
 #[async_trait]
@@ -163,9 +151,7 @@ impl Step<Change> for NodesUpgrade {
             Turn::Failed(node) => return Err(why(node.failure())),
             Turn::Drain(batch) => {
                 // With one master there is nobody to do it.
-                let others: Vec<NodeRegistration> =
-                    nodes.iter().filter(|node| !batch.contains(node)).cloned().collect();
-                let changes = match self.0.driver(&view)?.drains(&others) {
+                let changes = match self.0.manager_beside(&view, &batch, &nodes)? {
                     Some(_) => drained(cluster, &batch),
                     None => begun_with(&batch),
                 };

@@ -3,7 +3,7 @@
 use super::{
     images::{Made, Telling, Told},
     nodes::LOOK,
-    upgrade::{made, news, raised},
+    upgrade::{made, news},
 };
 use crate::{failure, world::World};
 use async_trait::async_trait;
@@ -37,7 +37,7 @@ impl Step<Change> for UpgradeStopped {
             "the upgrade to {} was stopped as asked, with {done} of {total} nodes brought to it; upgrade again to go on",
             params.release
         );
-        let changes = [raised(&cluster), Change::NodesResume(cluster.uuid)];
+        let changes = [Change::raise_plans(cluster.uuid), Change::NodesResume(cluster.uuid)];
         Ok(Progress::Done(Effect::of(stood)?.with(changes)))
     }
 }

@@ -96,7 +96,7 @@ async fn etcd_change(
         assert_eq!(plan.is_some(), is_member && stays, "{} waits until it is a member", node.name);
         for step in plan.map(|plan| plan.steps).unwrap_or_default() {
             if let Action::EtcdMembers { add, remove, .. } = step.action {
-                found.push((add, remove.into_iter().map(|(name, _)| name).collect()));
+                found.push((add, remove));
             }
         }
     }

@@ -2,8 +2,8 @@
 
 use crate::rows;
 use magnum_drivers::{
-    Authorities, CloudCredential, Driver as _, DriverSettings, GroupStackInputs, Identity, PlanInputs, Stack,
-    StackInputs, UpgradeInputs,
+    Authorities, CloudCredential, Driver as _, DriverError, DriverSettings, GroupStackInputs, Identity,
+    PlanInputs, Stack, StackInputs, UpgradeInputs,
     kubernetes::{ENCRYPTION_KEY, ETCD_MEMBERS, KubernetesDriver, KubernetesSettings, SERVICE_ACCOUNT_KEY},
 };
 use magnum_types::{
@@ -177,20 +177,30 @@ impl World {
         stack.unwrap()
     }
 
-    /// The release that a template with this label leads to, or why it does not.
-    pub fn upgrade(&self, release: &str) -> Result<String, String> {
+    /// The release that a template with this label leads to, for one group or for all, or why it does not.
+    pub fn upgrade(&self, release: &str, group: Option<&NodeGroup>) -> Result<String, String> {
         let mut to = self.template.clone();
         to.labels.0.insert("kube_tag".to_owned(), release.to_owned());
+        self.upgrade_to(&to, group, |driver, inputs| driver.upgrade(inputs))
+    }
+
+    /// What the driver says of an upgrade to a template.
+    pub fn upgrade_to(
+        &self,
+        to: &ClusterTemplate,
+        group: Option<&NodeGroup>,
+        ask: impl FnOnce(&KubernetesDriver, &UpgradeInputs<'_>) -> Result<String, DriverError>,
+    ) -> Result<String, String> {
         let groups = [self.masters.clone(), self.workers.clone()];
         let inputs = UpgradeInputs {
             cluster: &self.cluster,
             nodegroups: &groups,
             from: &self.template,
-            to: &to,
-            group: None,
+            to,
+            group,
             nodes: &self.nodes,
         };
-        self.driver.upgrade(&inputs).map_err(|error| error.to_string())
+        ask(&self.driver, &inputs).map_err(|error| error.to_string())
     }
 
     pub fn identity(&self, index: usize, name: &str) -> Option<Identity> {

@@ -40,8 +40,8 @@ struct Member {
 }
 
 impl Member {
-    fn is(&self, (name, url): &(String, String)) -> bool {
-        self.name == *name || self.peer_urls.contains(url)
+    fn is_among(&self, names: &[String], urls: &[String]) -> bool {
+        names.contains(&self.name) || self.peer_urls.iter().any(|url| urls.contains(url))
     }
 }
 
@@ -54,9 +54,10 @@ pub(super) fn members(
     context: &mut Context<'_>,
     etcdctl: &Etcdctl,
     add: Option<&(String, String)>,
-    remove: &[(String, String)],
+    remove: &[String],
+    remove_urls: &[String],
 ) -> Result<Facts, StepError> {
-    let goes = |member: &Member| remove.iter().any(|one| member.is(one));
+    let goes = |member: &Member| member.is_among(remove, remove_urls);
     let (leaving, staying): (Vec<_>, Vec<_>) = list(context, etcdctl)?.into_iter().partition(goes);
     if staying.is_empty() && !leaving.is_empty() {
         let names: Vec<&str> = leaving.iter().map(|member| member.name.as_str()).collect();

@@ -24,9 +24,8 @@ fn url(number: u8) -> String {
 
 fn members(add: Option<u8>, remove: &[&str]) -> Action {
     let add = add.map(|number| (format!("m{number}"), url(number)));
-    let remove =
-        remove.iter().map(|name| ((*name).to_owned(), format!("https://{name}.away:2380"))).collect();
-    Action::EtcdMembers { etcdctl: etcdctl(), add, remove }
+    let remove = remove.iter().map(|name| (*name).to_owned()).collect();
+    Action::EtcdMembers { etcdctl: etcdctl(), add, remove, remove_urls: Vec::new() }
 }
 
 /// With these members; one without a name has not started.
@@ -51,7 +50,15 @@ fn members_of_etcd_are_listed_in_order_also_those_that_have_not_started() {
     let add = Some(("m0".to_owned(), "https://10.0.0.1:2380".to_owned()));
     apply(
         &world,
-        &only(1, Action::EtcdMembers { etcdctl: etcdctl(), add, remove: vec![("gone".to_owned(), url(9))] }),
+        &only(
+            1,
+            Action::EtcdMembers {
+                etcdctl: etcdctl(),
+                add,
+                remove: vec!["gone".to_owned()],
+                remove_urls: Vec::new(),
+            },
+        ),
     );
     let wanted = "m0=https://10.0.0.1:2380,m1=https://10.0.0.2:2380";
     assert_eq!(world.last_report().facts["etcd_members"].0, wanted);
@@ -116,8 +123,10 @@ fn who_waits_for_a_member_that_never_starts_turns_to_a_newer_plan() {
         plan.steps[0].yields = true;
         plan
     };
-    let gives_up =
-        only(3, Action::EtcdMembers { etcdctl: etcdctl(), add: None, remove: vec![("m1".into(), url(1))] });
+    let gives_up = only(
+        3,
+        Action::EtcdMembers { etcdctl: etcdctl(), add: None, remove: Vec::new(), remove_urls: vec![url(1)] },
+    );
     // The newer plan is there as soon as the first one waits.
     world.0.borrow_mut().plans.clear();
     world.offer(&waits(2));

@@ -98,11 +98,12 @@ impl Planned<'_> {
     /// older than another.
     pub(super) fn etcd_leave(&self) -> Option<PlanStep> {
         let going = |node: &&NodeRegistration| must_leave(self.inputs.cluster, node);
-        let remove: Vec<(String, String)> = self.inputs.nodes.iter().filter(going).map(membership).collect();
+        let (remove, remove_urls): (Vec<_>, Vec<_>) =
+            self.inputs.nodes.iter().filter(going).map(membership).unzip();
         if remove.is_empty() || self.members().is_empty() {
             return None;
         }
-        let action = Action::EtcdMembers { etcdctl: self.etcdctl(), add: None, remove };
+        let action = Action::EtcdMembers { etcdctl: self.etcdctl(), add: None, remove, remove_urls };
         Some(yielding("etcd members leave", 15 * MINUTE, action))
     }
 
@@ -115,7 +116,8 @@ impl Planned<'_> {
         if known.is_empty() || (add.is_none() && !learns) {
             return None;
         }
-        let action = Action::EtcdMembers { etcdctl: self.etcdctl(), add, remove: Vec::new() };
+        let action =
+            Action::EtcdMembers { etcdctl: self.etcdctl(), add, remove: Vec::new(), remove_urls: Vec::new() };
         Some(yielding("etcd members join", 15 * MINUTE, action))
     }
 
